@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The OCI runtime, in process. These entry points clone, wait and change signal masks: they take the calling process over, so only
+ * our own programs use them; an embedding program runs `basin`.
+ *
+ * All of them return 0 or a negative errno with *err filled. err->code is BASIN_NOT_FOUND for an unknown id.
+ */
+#ifndef BSN_RUNTIME_RUNTIME_H
+#define BSN_RUNTIME_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "basin.h"
+
+/* Where containers live and how they are made; filled from the global flags. Paths are absolute. */
+struct bsn_runtime {
+	const char *root;         /* state root, one directory per container */
+	const char *cgroup_root;  /* NULL: the default (see pool/cgroup.h) */
+	bool debug;
+};
+
+/* What create, run and the environments' launcher ask for. Zero and -1 (descriptors) mean "not asked". */
+struct bsn_create_options {
+	const char *id;
+	const char *bundle;          /* directory with config.json; "." by default */
+	const char *config_json;     /* instead of bundle/config.json: the text itself (environments) */
+	const char *console_socket;  /* unix socket that receives the terminal's master */
+	const char *pid_file;
+	int preserve_fds;            /* number of descriptors from 3 on that the payload keeps */
+	bool no_pivot;
+	bool no_new_keyring;
+	bool no_subreaper;
+	int rootfs_fd;               /* a detached mount (open_tree) to use as the root instead of root.path; -1: none */
+	bool init;                   /* basin's own init is pid 1 and runs the payload; with no process.args it waits for signals */
+	bool managed;                /* an environment: start and delete of the OCI verbs refuse it and name the env command */
+};
+
+#define BSN_CREATE_OPTIONS_INIT { .bundle = ".", .rootfs_fd = -1 }
+
+/* create: returns once the container's init waits to be started. *ret_pid (may be NULL) is its pid here. */
+int bsn_container_create(const struct bsn_runtime *runtime, const struct bsn_create_options *options, pid_t *ret_pid,
+			 struct basin_error *err);
+int bsn_container_start(const struct bsn_runtime *runtime, const char *id, struct basin_error *err);
+/* run: create, start, and unless detach wait, forward signals and the terminal, delete (unless keep). *ret_status is the payload's. */
+int bsn_container_run(const struct bsn_runtime *runtime, const struct bsn_create_options *options, bool detach, bool keep,
+		      int *ret_status, struct basin_error *err);
+int bsn_container_kill(const struct bsn_runtime *runtime, const char *id, int signal, bool all, struct basin_error *err);
+/* force kills first, and an id that does not exist is then no error. Releases everything the record names. */
+int bsn_container_delete(const struct bsn_runtime *runtime, const char *id, bool force, struct basin_error *err);
+
+struct bsn_exec_options {
+	const char *id;
+	const char *process_json;   /* a whole OCI process object, or NULL: the container's own, changed by what follows */
+	const char *const *args;    /* NULL-terminated */
+	const char *const *env;     /* added to the container's, "NAME=value" */
+	const char *cwd;
+	const char *user;           /* "uid[:gid]" */
+	const char *const *caps;    /* added to all five sets */
+	const char *cgroup;         /* sub-cgroup of the container's */
+	const char *console_socket;
+	const char *pid_file;
+	int preserve_fds;
+	bool tty;
+	bool detach;
+	bool no_new_privs;
+};
+
+int bsn_container_exec(const struct bsn_runtime *runtime, const struct bsn_exec_options *options, int *ret_status,
+		       struct basin_error *err);
+
+/* The OCI state document (state.json's public part): ociVersion, id, status, pid, bundle, annotations, plus created, owner, rootfs. */
+int bsn_container_state(const struct bsn_runtime *runtime, const char *id, char **ret_json, struct basin_error *err);
+/* An array of such documents. */
+int bsn_container_list(const struct bsn_runtime *runtime, char **ret_json, struct basin_error *err);
+/* The pids of the container's cgroup, as seen here: a JSON array of integers. */
+int bsn_container_pids(const struct bsn_runtime *runtime, const char *id, char **ret_json, struct basin_error *err);
+/* The features document of the OCI runtime-spec. */
+int bsn_runtime_features(char **ret_json, struct basin_error *err);
+/* `runc spec`'s default config. */
+int bsn_runtime_spec(char **ret_json, struct basin_error *err);
+
+#endif
