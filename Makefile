@@ -124,6 +124,14 @@ compile_commands.json: Makefile $(B)/flags
 # Every object, without linking: what a change must at least keep true.
 objects: $(call obj,$(LIB_SRC) $(CMD_SRC) $(OCI_SRC) $(MANAGE_SRC) $(MONITOR_SRC)) $(patsubst %.c,$(B)/child/%.o,$(CHILD_SRC))
 
+# --- tests -----------------------------------------------------------------------------------------------------------------------
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(call src,tests/unit/test_*.c))
+$(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/liball.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) -pie $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $^ -lcmocka $(MANAGE_LIBS)
+tests: $(UNIT_TESTS)
+
 clean:
 	rm -rf build compile_commands.json
 

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What every command-line test sources: a sandbox of its own, and the few words to say what is expected. Output is TAP.
+#
+# The sandbox: private mount, network and pid namespaces (whatever a test leaves running dies with it), a pure cgroup v2 view at
+# /sys/fs/cgroup, a /dev that is not the machine's, roots below $T, and a cgroup root of its own name, removed at the end.
+#
+#   $BASIN   the program under test          $T      scratch directory          $ROOTFS  a busybox root file system (make_rootfs)
+#   ok NAME COMMAND...         passes when COMMAND succeeds          nok NAME COMMAND...   passes when it fails
+#   is NAME ACTUAL EXPECTED    like NAME ACTUAL REGEX                skip NAME REASON      skip_all REASON
+#   run COMMAND...             runs it, keeps $STATUS, $OUT (stdout) and $ERR (stderr)
+#   refused NAME CODE REGEX COMMAND...   passes when COMMAND exits with CODE and says one line on stderr that matches REGEX
+set -u
+TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+TREE=$(dirname "$TESTS")
+BUILD=${BUILD:-$TREE/build/release}
+BASIN=${BASIN:-$BUILD/basin}
+export BASIN BUILD TESTS TREE
+
+if [ "$(id -u)" != 0 ]; then
+	echo "1..0 # SKIP needs root"
+	exit 0
+fi
+if [ -z "${BASIN_SANDBOX:-}" ]; then
+	exec env BASIN_SANDBOX=1 unshare --mount --net --pid --fork --kill-child --mount-proc --propagation private bash "$0" "$@"
+fi
+
+private_dev() {
+	local dir node
+	dir=$(mktemp -d)
+	mount -t tmpfs -o mode=755,size=1m dev "$dir"
+	while read -r node major minor; do
+		mknod -m 666 "$dir/$node" c "$major" "$minor"
+	done <<-NODES
+		null 1 3
+		zero 1 5
+		full 1 7
+		random 1 8
+		urandom 1 9
+		tty 5 0
+		fuse 10 229
+	NODES
+	mknod -m 600 "$dir/loop-control" c 10 237
+	for node in $(seq 0 127); do
+		mknod -m 600 "$dir/loop$node" b 7 "$node"
+	done
+	mkdir "$dir/pts" "$dir/shm" "$dir/net" "$dir/mqueue"
+	mknod -m 666 "$dir/net/tun" c 10 200
+	mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts "$dir/pts"
+	mount -t tmpfs -o size=64m shm "$dir/shm"
+	ln -s pts/ptmx "$dir/ptmx"
+	ln -s /proc/self/fd "$dir/fd"
+	ln -s fd/0 "$dir/stdin"
+	ln -s fd/1 "$dir/stdout"
+	ln -s fd/2 "$dir/stderr"
+	mount --rbind "$dir" /dev
+	umount -l "$dir"
+	rmdir "$dir"
+}
+
+sandbox_enter() {
+	ip link set lo up
+	if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
+		mount -t cgroup2 none /sys/fs/cgroup
+	fi
+	private_dev
+	T=$(mktemp -d "${TMPDIR:-/tmp}/basin-test.XXXXXX")
+	chmod 755 "$T"
+	mkdir "$T/run" "$T/data" "$T/tmp"
+	mount -t tmpfs -o mode=700 run "$T/run"
+	export T TMPDIR=$T/tmp
+	export BASIN_ROOT=$T/run/basin BASIN_DATA_ROOT=$T/data/basin
+	export BASIN_CGROUP_ROOT=/sys/fs/cgroup/${T##*/}
+	trap sandbox_leave EXIT
+	trap 'exit 143' TERM INT
+}
+
+# Nothing of ours may stay on the machine: the cgroups by their recorded root, the directory by its own name.
+sandbox_leave() {
+	local status=$?
+	trap - EXIT
+	if [ -d "$BASIN_CGROUP_ROOT" ]; then
+		echo 1 >"$BASIN_CGROUP_ROOT/cgroup.kill" 2>/dev/null
+		for _ in 1 2 3 4 5 6 7 8 9 10; do
+			find "$BASIN_CGROUP_ROOT" -depth -type d -exec rmdir {} + 2>/dev/null
+			[ -d "$BASIN_CGROUP_ROOT" ] || break
+			sleep 0.2
+		done
+	fi
+	umount -l "$T/run" 2>/dev/null
+	rm -rf --one-file-system "$T"
+	echo "1..$TESTS_RUN"
+	exit "$status"
+}
+
+TESTS_RUN=0
+STATUS=0 OUT='' ERR=''
+
+pass() {
+	TESTS_RUN=$((TESTS_RUN + 1))
+	echo "ok $TESTS_RUN - $1"
+}
+
+fail() {
+	TESTS_RUN=$((TESTS_RUN + 1))
+	echo "not ok $TESTS_RUN - $1"
+	shift
+	printf '%s\n' "$@" | sed 's/^/#   /'
+}
+
+skip() {
+	TESTS_RUN=$((TESTS_RUN + 1))
+	echo "ok $TESTS_RUN - $1 # SKIP $2"
+}
+
+skip_all() {
+	skip "${0##*/}" "$1"
+	exit 0
+}
+
+run() {
+	"$@" >"$T/out" 2>"$T/err"
+	STATUS=$?
+	OUT=$(cat "$T/out")
+	ERR=$(cat "$T/err")
+	return $STATUS
+}
+
+ok() {
+	local name=$1
+	shift
+	if run "$@"; then pass "$name"; else fail "$name" "command: $*" "exit: $STATUS" "stdout: $OUT" "stderr: $ERR"; fi
+}
+
+nok() {
+	local name=$1
+	shift
+	if run "$@"; then fail "$name" "succeeded, but should not: $*" "stdout: $OUT"; else pass "$name"; fi
+}
+
+is() {
+	if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "expected: $3" "     got: $2"; fi
+}
+
+like() {
+	if [[ $2 =~ $3 ]]; then pass "$1"; else fail "$1" "expected to match: $3" "got: $2"; fi
+}
+
+refused() {
+	local name=$1 code=$2 regex=$3
+	shift 3
+	run "$@"
+	if [ "$STATUS" = "$code" ] && [[ $ERR =~ $regex ]] && [ "$(printf '%s\n' "$ERR" | wc -l)" = 1 ]; then
+		pass "$name"
+	else
+		fail "$name" "command: $*" "expected: exit $code, one line on stderr matching $regex" "got: exit $STATUS, stderr: $ERR"
+	fi
+}
+
+# Waits up to SECONDS for COMMAND to succeed.
+within() {
+	local tries=$(($1 * 20))
+	shift
+	while [ $tries -gt 0 ]; do
+		"$@" >/dev/null 2>&1 && return 0
+		sleep 0.05
+		tries=$((tries - 1))
+	done
+	return 1
+}
+
+# A busybox root file system at $1 (default $T/rootfs), and its tar at $T/rootfs.tar.
+make_rootfs() {
+	ROOTFS=${1:-$T/rootfs}
+	mkdir -p "$ROOTFS"/{bin,dev,proc,sys,tmp,etc,root,run,var}
+	cp "$(command -v busybox)" "$ROOTFS/bin/busybox"
+	"$ROOTFS/bin/busybox" --list | while read -r applet; do
+		[ "$applet" = busybox ] || ln -s busybox "$ROOTFS/bin/$applet"
+	done
+	ln -s bin "$ROOTFS/sbin"
+	mkdir -p "$ROOTFS/usr"
+	ln -s ../bin "$ROOTFS/usr/bin"
+	printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n' >"$ROOTFS/etc/passwd"
+	printf 'root:x:0:\nuser:x:1000:\n' >"$ROOTFS/etc/group"
+	chmod 1777 "$ROOTFS/tmp"
+	tar -C "$ROOTFS" --numeric-owner -cf "$T/rootfs.tar" .
+}
+
+# A bundle at $1 whose rootfs is $ROOTFS and whose config is basin's default one after the jq filter $2.
+make_bundle() {
+	mkdir -p "$1"
+	[ -n "${ROOTFS:-}" ] || make_rootfs
+	(cd "$1" && rm -f config.json && "$BASIN" spec) || return 1
+	jq --arg root "$ROOTFS" ".root.path = \$root | .process.terminal = false | ${2:-.}" "$1/config.json" >"$1/config.json.new" &&
+		mv "$1/config.json.new" "$1/config.json"
+}
+
+sandbox_enter
