@@ -15,7 +15,7 @@
  * bsn_fail_sys, which appends ": " and strerror(sys). Both return -sys (-EIO when sys is 0). err may be NULL.
  */
 #define bsn_fail(err, code, sys, ...) bsn_error_set((err), (code), (sys), 0, __func__, __VA_ARGS__)
-#define bsn_fail_sys(err, sys, ...) bsn_error_set((err), bsn_error_code_of(sys), (sys), 1, __func__, __VA_ARGS__)
+#define bsn_fail_sys(err, sys, ...)   bsn_error_set((err), bsn_error_code_of(sys), (sys), 1, __func__, __VA_ARGS__)
 
 int bsn_error_set(struct basin_error *err, int code, int sys, int append, const char *where, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));

@@ -73,8 +73,8 @@ static const char *type_name(const json_t *json)
 
 static int wrong(const json_t *value, const char *path, const char *key, const char *expected, struct basin_error *err)
 {
-	return bsn_fail(err, BASIN_USAGE, EINVAL, "%s%s%s: expected %s, found %s", path, path[0] != '\0' ? "." : "", key, expected,
-			type_name(value));
+	return bsn_fail(err, BASIN_USAGE, EINVAL, "%s%s%s: expected %s, found %s", path, path[0] != '\0' ? "." : "", key,
+			expected, type_name(value));
 }
 
 static const json_t *present(const json_t *object, const char *key)
@@ -115,8 +115,8 @@ int bsn_json_get_int(const json_t *object, const char *path, const char *key, in
 		return wrong(value, path, key, "an integer", err);
 	json_int_t number = json_integer_value(value);
 	if (number < min || number > max)
-		return bsn_fail(err, BASIN_USAGE, ERANGE, "%s%s%s: %lld is not between %lld and %lld", path, path[0] != '\0' ? "." : "",
-				key, (long long)number, (long long)min, (long long)max);
+		return bsn_fail(err, BASIN_USAGE, ERANGE, "%s%s%s: %lld is not between %lld and %lld", path,
+				path[0] != '\0' ? "." : "", key, (long long)number, (long long)min, (long long)max);
 	*ret = number;
 	return 1;
 }

@@ -7,8 +7,8 @@
 
 void bsn_log(const char *level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-#define bsn_warn(...) bsn_log("warning", __VA_ARGS__)
-#define bsn_info(...) bsn_log("info", __VA_ARGS__)
+#define bsn_warn(...)  bsn_log("warning", __VA_ARGS__)
+#define bsn_info(...)  bsn_log("info", __VA_ARGS__)
 #define bsn_debug(...) bsn_log("debug", __VA_ARGS__)
 
 #endif

@@ -5,8 +5,8 @@
 
 #include "base/str.h"
 
-#define ID_MAX 1024
-#define LABEL_MAX 40
+#define ID_MAX         1024
+#define LABEL_MAX      40
 #define POOL_DEPTH_MAX 8
 
 static bool is_alnum_lower(char c)
@@ -37,8 +37,8 @@ int bsn_name_check(const char *what, const char *name, struct basin_error *err)
 {
 	if (!is_label(name, strlen(name)))
 		return bsn_fail(err, BASIN_USAGE, EINVAL,
-				"invalid %s name \"%.100s\": use up to %d lower-case letters, digits and inner hyphens", what, name,
-				LABEL_MAX);
+				"invalid %s name \"%.100s\": use up to %d lower-case letters, digits and inner hyphens", what,
+				name, LABEL_MAX);
 	return 0;
 }
 
@@ -55,8 +55,9 @@ int bsn_name_check_pool(const char *pool, struct basin_error *err)
 		depth++;
 	}
 	if (depth == 0 || *at != '\0')
-		return bsn_fail(err, BASIN_USAGE, EINVAL,
-				"invalid pool name \"%.100s\": write it as a path of lower-case names, like /team/dev, at most %d deep", pool,
-				POOL_DEPTH_MAX);
+		return bsn_fail(
+			err, BASIN_USAGE, EINVAL,
+			"invalid pool name \"%.100s\": write it as a path of lower-case names, like /team/dev, at most %d deep",
+			pool, POOL_DEPTH_MAX);
 	return 0;
 }

@@ -37,17 +37,17 @@ static inline void bsn_own_closedir(DIR **dir)
 		closedir(*dir);
 }
 
-#define auto_fd __attribute__((cleanup(bsn_own_close)))
+#define auto_fd   __attribute__((cleanup(bsn_own_close)))
 #define auto_free __attribute__((cleanup(bsn_own_free)))
-#define auto_dir __attribute__((cleanup(bsn_own_closedir)))
+#define auto_dir  __attribute__((cleanup(bsn_own_closedir)))
 
 /* Defines auto_<name>'s clean-up function for a type with a free function: BSN_OWNER(struct bsn_thing *, bsn_thing_free). */
-#define BSN_OWNER(type, release)                              \
-	static inline void release##_owned(type *pointer)     \
-	{                                                     \
-		if (*pointer != NULL)                         \
-			release(*pointer);                    \
-	}                                                     \
+#define BSN_OWNER(type, release)                                                                                                 \
+	static inline void release##_owned(type *pointer)                                                                        \
+	{                                                                                                                        \
+		if (*pointer != NULL)                                                                                            \
+			release(*pointer);                                                                                       \
+	}                                                                                                                        \
 	_Static_assert(1, "ends with a semicolon")
 #define auto_of(release) __attribute__((cleanup(release##_owned)))
 

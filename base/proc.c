@@ -40,8 +40,8 @@ int bsn_process_identify(pid_t pid, struct bsn_process *ret_process)
 	const char *at = strrchr(stat, ')');
 	char state;
 	unsigned long long start;
-	if (at == NULL ||
-	    sscanf(at + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &state, &start) != 2)
+	if (at == NULL || sscanf(at + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+				 &state, &start) != 2)
 		return -ESRCH;
 	if (state == 'Z' || state == 'X')
 		return -ESRCH;
@@ -94,7 +94,8 @@ static int arrange_fds(posix_spawn_file_actions_t *actions, const struct bsn_spa
 {
 	for (size_t i = 0; i < spawn->fd_count; i++) {
 		int from = spawn->fds[i];
-		held[i] = from < 0 ? open("/dev/null", O_RDWR | O_CLOEXEC) : fcntl(from, F_DUPFD_CLOEXEC, (int)spawn->fd_count + 3);
+		held[i] =
+			from < 0 ? open("/dev/null", O_RDWR | O_CLOEXEC) : fcntl(from, F_DUPFD_CLOEXEC, (int)spawn->fd_count + 3);
 		if (held[i] < 0)
 			return -errno;
 	}
@@ -228,7 +229,8 @@ int bsn_helper_path(const char *name, char **ret_path, struct basin_error *err)
 	}
 	bsn_str_addf(&path, "%s/%s", BASIN_LIBEXECDIR, name);
 	if (access(bsn_str_text(&path), X_OK) != 0)
-		return bsn_fail(err, BASIN_INTERNAL, ENOENT, "cannot find the program \"%s\": it is neither in \"%s\" nor beside \"%s\"", name,
+		return bsn_fail(err, BASIN_INTERNAL, ENOENT,
+				"cannot find the program \"%s\": it is neither in \"%s\" nor beside \"%s\"", name,
 				BASIN_LIBEXECDIR, slash != NULL ? self : "basin");
 found:
 	*ret_path = bsn_str_give(&path);

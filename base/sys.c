@@ -16,13 +16,13 @@
 #include "base/fault.h"
 
 /* One gate, one call, one convention for the result. */
-#define GATED(name, call)                                  \
-	do {                                               \
-		int fault = bsn_fault_gate(name);          \
-		if (fault < 0)                             \
-			return fault;                      \
-		__typeof__(call) r = BSN_RETRY(call);      \
-		return r == -1 ? -errno : r;               \
+#define GATED(name, call)                                                                                                        \
+	do {                                                                                                                     \
+		int fault = bsn_fault_gate(name);                                                                                \
+		if (fault < 0)                                                                                                   \
+			return fault;                                                                                            \
+		__typeof__(call) r = BSN_RETRY(call);                                                                            \
+		return r == -1 ? -errno : r;                                                                                     \
 	} while (0)
 
 int bsn_sys_openat(int dirfd, const char *path, int flags, mode_t mode)

@@ -72,13 +72,13 @@ int bsn_sys_socketpair(int type, int ret_fds[2]);
 int bsn_sys_pipe(int ret_fds[2]);
 
 /* Waits until errno is not EINTR: ssize_t n = BSN_RETRY(read(fd, ...)); */
-#define BSN_RETRY(call)                                             \
-	({                                                          \
-		__typeof__(call) result_;                           \
-		do                                                  \
-			result_ = (call);                           \
-		while (result_ == -1 && errno == EINTR);            \
-		result_;                                            \
+#define BSN_RETRY(call)                                                                                                          \
+	({                                                                                                                       \
+		__typeof__(call) result_;                                                                                        \
+		do                                                                                                               \
+			result_ = (call);                                                                                        \
+		while (result_ == -1 && errno == EINTR);                                                                         \
+		result_;                                                                                                         \
 	})
 
 #endif

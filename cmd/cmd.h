@@ -19,14 +19,17 @@ struct cmd_option {
 	const char *help;     /* one line */
 };
 
-#define CMD_OPTIONS_END { 0, NULL, 0, NULL, NULL }
+#define CMD_OPTIONS_END                                                                                                          \
+	{                                                                                                                        \
+		0, NULL, 0, NULL, NULL                                                                                           \
+	}
 
 /* The flags before the command's name, the same for all. */
 struct cmd_global {
 	const char *root;
 	const char *data_root;
 	const char *cgroup_root;
-	const char *log;        /* file for messages, instead of standard error only */
+	const char *log; /* file for messages, instead of standard error only */
 	bool log_json;
 	bool debug;
 	bool systemd_cgroup;
@@ -38,7 +41,7 @@ struct cmd_run;
 struct cmd_command {
 	const char *arguments; /* as --help shows them: "IMAGE NAME [-- COMMAND ...]" */
 	const struct cmd_option *options;
-	int stop_after;        /* after so many arguments everything is an argument (exec ID COMMAND ...); 0: options may stand anywhere */
+	int stop_after; /* after so many arguments everything is an argument (exec ID COMMAND ...); 0: options may stand anywhere */
 	int (*run)(struct cmd_run *run); /* returns the exit status */
 };
 
@@ -52,7 +55,7 @@ struct cmd_run {
 	char **argv;
 	/* the parser's state */
 	int at;
-	bool rest;      /* "--" was seen, or stop_after reached */
+	bool rest; /* "--" was seen, or stop_after reached */
 	int argument_count;
 	char **arguments; /* what is not an option, in order; complete once cmd_next returned 0; NULL-terminated */
 };

@@ -32,26 +32,26 @@ extern "C" {
 /* What went wrong, as the exit status of the managing commands and as basin_error.code. The numbers are stable. */
 enum basin_code {
 	BASIN_OK = 0,
-	BASIN_FAILED = 1,        /* the runtime verbs' one failure status, as in runc and crun */
-	BASIN_USAGE = 2,         /* the request is malformed */
-	BASIN_NOT_FOUND = 3,     /* no such object */
-	BASIN_EXISTS = 4,        /* the name is taken */
-	BASIN_CONFLICT = 5,      /* the object changed meanwhile, or is in a state that does not allow it */
-	BASIN_DENIED = 10,       /* the caller's role or privileges do not allow it */
-	BASIN_REFUSED = 11,      /* admission: the pool has not that much left */
-	BASIN_BUSY = 12,         /* in use */
-	BASIN_UNSUPPORTED = 13,  /* this host cannot; the text says what would make it able */
-	BASIN_TIMEOUT = 14,      /* waited as long as was asked */
-	BASIN_DAMAGED = 15,      /* data does not match its digest, or is not what it claims to be */
-	BASIN_INTERNAL = 20      /* a system call failed where none should; the text has the errno */
+	BASIN_FAILED = 1,       /* the runtime verbs' one failure status, as in runc and crun */
+	BASIN_USAGE = 2,        /* the request is malformed */
+	BASIN_NOT_FOUND = 3,    /* no such object */
+	BASIN_EXISTS = 4,       /* the name is taken */
+	BASIN_CONFLICT = 5,     /* the object changed meanwhile, or is in a state that does not allow it */
+	BASIN_DENIED = 10,      /* the caller's role or privileges do not allow it */
+	BASIN_REFUSED = 11,     /* admission: the pool has not that much left */
+	BASIN_BUSY = 12,        /* in use */
+	BASIN_UNSUPPORTED = 13, /* this host cannot; the text says what would make it able */
+	BASIN_TIMEOUT = 14,     /* waited as long as was asked */
+	BASIN_DAMAGED = 15,     /* data does not match its digest, or is not what it claims to be */
+	BASIN_INTERNAL = 20     /* a system call failed where none should; the text has the errno */
 };
 
 /* One failure. No pointers: it may be copied, stored and sent by value. */
 struct basin_error {
-	int code;        /* enum basin_code */
-	int sys;         /* errno, 0 where none applies */
-	char where[48];  /* the function that noticed */
-	char text[720];  /* one line, lower case: what failed, on which object, and a hint when one is known */
+	int code;       /* enum basin_code */
+	int sys;        /* errno, 0 where none applies */
+	char where[48]; /* the function that noticed */
+	char text[720]; /* one line, lower case: what failed, on which object, and a hint when one is known */
 };
 
 /* Resources, in base units: thousandths of a CPU, bytes, bytes, tasks. */
@@ -64,7 +64,12 @@ struct basin_amounts {
 	int64_t of[BASIN_RESOURCES];
 };
 
-#define BASIN_AMOUNTS_UNSET { { BASIN_UNSET, BASIN_UNSET, BASIN_UNSET, BASIN_UNSET } }
+#define BASIN_AMOUNTS_UNSET                                                                                                      \
+	{                                                                                                                        \
+		{                                                                                                                \
+			BASIN_UNSET, BASIN_UNSET, BASIN_UNSET, BASIN_UNSET                                                       \
+		}                                                                                                                \
+	}
 
 /* Where a basin lives. NULL members take the environment variable, then the default, that basin(1) names. */
 struct basin_options {
