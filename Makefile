@@ -60,7 +60,7 @@ LIBRARY  := $(B)/libbasin.so.$(SOVERSION)
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAMS) $(LIBRARY) $(B)/basin.pc $(B)/completions/basin.bash compile_commands.json
+all: $(PROGRAMS) $(LIBRARY) $(B)/basin.pc $(B)/basin.service $(B)/completions/basin.bash compile_commands.json
 
 # The stamp changes when a flag does, and everything that was compiled depends on it.
 $(B)/flags: FORCE
@@ -132,7 +132,74 @@ $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/liball.a
 	$(Q)$(CC) -pie $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $^ -lcmocka $(MANAGE_LIBS)
 tests: $(UNIT_TESTS)
 
+# --- what must be installed: BUILD_DEPS to build and run, TEST_DEPS to test. apt is asked only for what is missing ------------------
+BUILD_DEPS := gcc libc6-dev pkg-config libjansson-dev libseccomp-dev libcap-dev libnl-3-dev libnl-route-3-dev libsqlite3-dev libzstd-dev \
+	zlib1g-dev libisal-dev libssl-dev libnftables-dev dnsmasq-base e2fsprogs mmdebstrap
+TEST_DEPS  := libcmocka-dev libarchive-dev libarchive-tools clang clang-format clang-tidy cppcheck shellcheck codespell attr acl libcap2-bin busybox-static \
+	iproute2 nftables iputils-ping jq python3 podman crun runc skopeo umoci zstd xz-utils qemu-system-x86 qemu-utils file procps util-linux man-db mandoc zsh fish
+MISSING     = $(shell for p in $(1); do dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done)
+APT_INSTALL = @missing="$(call MISSING,$(1))"; [ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] || { echo "run as root, or install: $$missing" >&2; exit 1; }; \
+	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; }
+deps:
+	$(call APT_INSTALL,$(BUILD_DEPS))
+test-deps:
+	$(call APT_INSTALL,$(BUILD_DEPS) $(TEST_DEPS))
+
+# --- the two commands ----------------------------------------------------------------------------------------------------------------
+# make's own variables are fixed before deps has run, so what needs the packages is a make of its own.
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/demo.sh
+
+TIERS ?= unit ns cli clients fuzz lint fault vm
+check: test-deps
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) WERROR=1 all tests fuzzers
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) WERROR=1 FAULT=1 all
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) WERROR=1 SAN=address,undefined all tests
+	$(Q)BUILD=$(CURDIR)/build/address-undefined tests/run --keep=build/sanitized.counts unit
+	$(Q)BUILD=$(CURDIR)/$(B) tests/run --add=build/sanitized.counts $(TIERS)
+
+lint: all
+	$(Q)BUILD=$(B) tests/run lint
+bench: all
+	$(Q)BUILD=$(B) tests/bench/run
+format:
+	clang-format -i $(shell find base pool net image runtime cmd tests -name '*.[ch]') include/basin.h
+
+# --- installing ----------------------------------------------------------------------------------------------------------------------
+MAN1 := doc/basin.1
+MAN3 := doc/libbasin.3
+install: all
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBEXECDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(UNITDIR) $(DATADIR)/man/man1 $(DATADIR)/man/man3 \
+		$(DATADIR)/bash-completion/completions $(DATADIR)/zsh/site-functions $(DATADIR)/fish/vendor_completions.d)
+	install -m 755 $(B)/basin $(DESTDIR)$(BINDIR)/basin
+	install -m 755 $(B)/basin-manage $(B)/basin-monitor $(DESTDIR)$(LIBEXECDIR)/
+	install -m 644 include/basin.h $(DESTDIR)$(INCLUDEDIR)/
+	install -m 755 $(LIBRARY) $(DESTDIR)$(LIBDIR)/
+	ln -sf libbasin.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libbasin.so
+	install -m 644 $(B)/basin.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	install -m 644 $(B)/basin.service $(DESTDIR)$(UNITDIR)/
+	install -m 644 $(MAN1) $(DESTDIR)$(DATADIR)/man/man1/
+	install -m 644 $(MAN3) $(DESTDIR)$(DATADIR)/man/man3/
+	install -m 644 $(B)/completions/basin.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/basin
+	install -m 644 $(B)/completions/basin.zsh $(DESTDIR)$(DATADIR)/zsh/site-functions/_basin
+	install -m 644 $(B)/completions/basin.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(BINDIR)/basin $(LIBDIR)/libbasin.so $(LIBDIR)/libbasin.so.$(SOVERSION) $(LIBDIR)/pkgconfig/basin.pc $(INCLUDEDIR)/basin.h \
+		$(UNITDIR)/basin.service $(DATADIR)/man/man1/basin.1 $(DATADIR)/man/man3/libbasin.3 $(DATADIR)/bash-completion/completions/basin \
+		$(DATADIR)/zsh/site-functions/_basin $(DATADIR)/fish/vendor_completions.d/basin.fish)
+	rm -rf $(DESTDIR)$(LIBEXECDIR)
+dist:
+	mkdir -p dist && git archive --format=tar --prefix=basin-$(VERSION)/ HEAD | zstd -q -19 -f -o dist/basin-$(VERSION).tar.zst
 clean:
 	rm -rf build compile_commands.json
+help:
+	@echo 'make all        build basin, basin-manage, basin-monitor and libbasin in $(B)/'
+	@echo 'make demo       install what is needed, build, and show the main job on a Debian 12 root     (as root)'
+	@echo 'make check      install what tests need, run every tier; TIERS="unit cli" runs some          (as root)'
+	@echo 'make lint       format, static analysis and the house rules        make format   apply the format'
+	@echo 'make bench      paired timings against crun and runc                make deps     install what the build needs'
+	@echo 'make install    into $$(DESTDIR)$$(PREFIX)                            make uninstall dist clean help'
+	@echo 'SAN=address,undefined  FAULT=1  COV=1   build a variant beside the others     WERROR=1  warnings are errors     V=1  show commands'
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
