@@ -141,6 +141,16 @@ int bsn_sys_ioctl(int fd, unsigned long request, void *argument)
 	GATED("ioctl", ioctl(fd, request, argument));
 }
 
+int bsn_sys_bpf(int command, void *attr, size_t size)
+{
+	GATED("bpf", (int)syscall(SYS_bpf, command, attr, size));
+}
+
+int bsn_sys_quotactl_fd(int fd, unsigned int command, uint32_t id, void *argument)
+{
+	GATED("quotactl_fd", (int)syscall(SYS_quotactl_fd, fd, command, id, argument));
+}
+
 int bsn_sys_memfd(const char *name, unsigned int flags)
 {
 	GATED("memfd_create", memfd_create(name, flags | MFD_CLOEXEC));

@@ -42,6 +42,10 @@ int bsn_sys_syncfs(int fd);
 ssize_t bsn_sys_write(int fd, const void *data, size_t length);
 ssize_t bsn_sys_pwrite(int fd, const void *data, size_t length, off_t offset);
 int bsn_sys_ioctl(int fd, unsigned long request, void *argument);
+/* bpf(2); attr is a union bpf_attr. */
+int bsn_sys_bpf(int command, void *attr, size_t size);
+/* quotactl_fd(2): the quota of the file system that fd is on. */
+int bsn_sys_quotactl_fd(int fd, unsigned int command, uint32_t id, void *argument);
 int bsn_sys_memfd(const char *name, unsigned int flags);
 
 /* --- mounts, by descriptor (see mount_setattr(2), open_tree(2), fsopen(2)) --- */
