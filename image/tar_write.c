@@ -8,11 +8,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/io.h"
-
-#define OCTAL_7 07777777U      /* the most that 7 digits hold: ids, device numbers */
+#define OCTAL_7  07777777U     /* the most that 7 digits hold: ids, device numbers */
 #define OCTAL_11 077777777777U /* 11 digits: sizes, times */
 
 /* The ustar header, field by field. */
@@ -35,19 +32,13 @@ struct header {
 	char prefix[155];
 	char unused[12];
 };
-_Static_assert(sizeof(struct header) == BSN_TAR_BLOCK, "a tar header is one block");
+_Static_assert(sizeof(struct header) == BSN_TAR_UNIT, "a tar header is one block");
 
-static const char zeros[2 * BSN_TAR_BLOCK];
+static const char zeros[2 * BSN_TAR_UNIT];
 
-int bsn_tar_sink_fd(void *data, const void *bytes, size_t length, struct basin_error *err)
+void bsn_tar_writer_init(struct bsn_tar_writer *writer, struct bsn_sink *to)
 {
-	int r = bsn_write_all(*(int *)data, bytes, length);
-	return r < 0 ? bsn_fail_sys(err, -r, "cannot write the archive") : 0;
-}
-
-void bsn_tar_writer_init(struct bsn_tar_writer *writer, bsn_tar_sink_fn *sink, void *data)
-{
-	*writer = (struct bsn_tar_writer){ .sink = sink, .data = data };
+	*writer = (struct bsn_tar_writer){ .to = to };
 }
 
 void bsn_tar_writer_release(struct bsn_tar_writer *writer)
@@ -57,7 +48,7 @@ void bsn_tar_writer_release(struct bsn_tar_writer *writer)
 
 static int emit(struct bsn_tar_writer *writer, const void *bytes, size_t length, struct basin_error *err)
 {
-	int r = writer->sink(writer->data, bytes, length, err);
+	int r = bsn_sink_write(writer->to, bytes, length, err);
 	if (r >= 0)
 		writer->written += length;
 	return r;
@@ -66,8 +57,8 @@ static int emit(struct bsn_tar_writer *writer, const void *bytes, size_t length,
 /* Zeros up to the next block. */
 static int pad(struct bsn_tar_writer *writer, struct basin_error *err)
 {
-	size_t over = (size_t)(writer->written % BSN_TAR_BLOCK);
-	return over == 0 ? 0 : emit(writer, zeros, BSN_TAR_BLOCK - over, err);
+	size_t over = (size_t)(writer->written % BSN_TAR_UNIT);
+	return over == 0 ? 0 : emit(writer, zeros, BSN_TAR_UNIT - over, err);
 }
 
 /* room - 1 octal digits and a NUL. */
@@ -123,71 +114,77 @@ static void add_number(struct bsn_str *pax, const char *key, uint64_t value)
 }
 
 /* Decimal seconds with as many digits as it takes; -1.5 is what stat calls second -2 and 500000000 ns. */
-static void add_time(struct bsn_str *pax, const char *key, int64_t seconds, uint32_t ns)
+static void add_time(struct bsn_str *pax, const char *key, struct timespec time)
 {
 	char text[48];
-	bool negative = seconds < 0;
-	uint64_t whole = negative ? 0 - (uint64_t)seconds : (uint64_t)seconds;
+	bool negative = time.tv_sec < 0;
+	uint64_t whole = negative ? 0 - (uint64_t)time.tv_sec : (uint64_t)time.tv_sec;
+	long ns = time.tv_nsec;
 
 	if (negative && ns > 0) {
 		whole--;
-		ns = 1000000000U - ns;
+		ns = 1000000000 - ns;
 	}
 	int length = snprintf(text, sizeof(text), "%s%llu", negative ? "-" : "", (unsigned long long)whole);
 	if (ns > 0) {
-		length += snprintf(text + length, sizeof(text) - (size_t)length, ".%09u", ns);
+		length += snprintf(text + length, sizeof(text) - (size_t)length, ".%09ld", ns);
 		while (text[length - 1] == '0')
 			length--;
 	}
 	add_record(pax, key, text, (size_t)length);
 }
 
-/* The list of runs that PAX sparse 1.0 puts before the data: a count, then offset and length of each, a line each. */
-static int format_map(const struct bsn_tar_member *member, struct bsn_str *map)
+static bool is_sparse(const struct bsn_tar_entry *entry)
 {
-	bsn_str_addf(map, "%zu\n", member->extent_count);
-	for (size_t i = 0; i < member->extent_count; i++)
-		bsn_str_addf(map, "%llu\n%llu\n", (unsigned long long)member->extents[i].offset,
-			     (unsigned long long)member->extents[i].length);
-	return bsn_str_add_bytes(map, zeros, (BSN_TAR_BLOCK - map->length % BSN_TAR_BLOCK) % BSN_TAR_BLOCK);
+	return entry->type == BSN_TAR_FILE && entry->sparse;
 }
 
-static int collect_xattrs(struct bsn_str *pax, const struct bsn_tar_member *member)
+/* The list of stretches that PAX sparse 1.0 puts before the data: a count, then offset and length of each, a line each. */
+static int format_map(const struct bsn_tar_entry *entry, struct bsn_str *map)
 {
-	for (size_t i = 0; i < member->xattr_count && !member->hard_link; i++) {
+	bsn_str_addf(map, "%zu\n", entry->stretch_count);
+	for (size_t i = 0; i < entry->stretch_count; i++)
+		bsn_str_addf(map, "%llu\n%llu\n", (unsigned long long)entry->stretches[i].offset,
+			     (unsigned long long)entry->stretches[i].length);
+	return bsn_str_add_bytes(map, zeros, (BSN_TAR_UNIT - map->length % BSN_TAR_UNIT) % BSN_TAR_UNIT);
+}
+
+static int collect_xattrs(struct bsn_str *pax, const struct bsn_tar_entry *entry)
+{
+	for (size_t i = 0; i < entry->xattr_count && entry->type != BSN_TAR_HARDLINK; i++) {
 		char key[300];
-		if (bsn_format(key, sizeof(key), "SCHILY.xattr.%s", member->xattrs[i].name) < 0)
+		if (bsn_format(key, sizeof(key), "SCHILY.xattr.%s", entry->xattrs[i].name) < 0)
 			return -ENAMETOOLONG;
-		add_record(pax, key, member->xattrs[i].value, member->xattrs[i].length);
+		add_record(pax, key, entry->xattrs[i].value, entry->xattrs[i].size);
 	}
 	return pax->failed ? -ENOMEM : 0;
 }
 
-/* What ustar cannot say about the member. stored: bytes that follow the header. */
-static int collect_pax(struct bsn_str *pax, const struct bsn_tar_member *member, const char *name, uint64_t stored)
+/* What ustar cannot say about the entry. stored: bytes that follow the header. */
+static int collect_pax(struct bsn_str *pax, const struct bsn_tar_entry *entry, const char *name, uint64_t stored)
 {
-	bool sparse = S_ISREG(member->mode) && !member->hard_link && member->extents != NULL;
+	bool sparse = is_sparse(entry);
 
 	bsn_str_clear(pax);
 	if (sparse) {
 		add_number(pax, "GNU.sparse.major", 1);
 		add_number(pax, "GNU.sparse.minor", 0);
 		add_record(pax, "GNU.sparse.name", name, strlen(name));
-		add_number(pax, "GNU.sparse.realsize", member->size);
+		add_number(pax, "GNU.sparse.realsize", entry->size);
 	} else if (strlen(name) > sizeof(((struct header *)0)->name)) {
 		add_record(pax, "path", name, strlen(name));
 	}
-	if (member->target != NULL && strlen(member->target) > sizeof(((struct header *)0)->link))
-		add_record(pax, "linkpath", member->target, strlen(member->target));
+	if (strlen(entry->link) > sizeof(((struct header *)0)->link))
+		add_record(pax, "linkpath", entry->link, strlen(entry->link));
 	if (stored > OCTAL_11)
 		add_number(pax, "size", stored);
-	if (member->uid > OCTAL_7)
-		add_number(pax, "uid", member->uid);
-	if (member->gid > OCTAL_7)
-		add_number(pax, "gid", member->gid);
-	if (member->mtime_ns > 0 || member->mtime < 0 || (uint64_t)member->mtime > OCTAL_11)
-		add_time(pax, "mtime", member->mtime, member->mtime_ns);
-	return collect_xattrs(pax, member);
+	if (entry->uid > OCTAL_7)
+		add_number(pax, "uid", entry->uid);
+	if (entry->gid > OCTAL_7)
+		add_number(pax, "gid", entry->gid);
+	if (entry->mtime.tv_nsec > 0 || entry->mtime.tv_sec < 0 || (uint64_t)entry->mtime.tv_sec > OCTAL_11)
+		add_time(pax, "mtime", entry->mtime);
+	return collect_xattrs(pax, entry);
 }
 
 static int write_pax(struct bsn_tar_writer *writer, struct basin_error *err)
@@ -195,7 +192,7 @@ static int write_pax(struct bsn_tar_writer *writer, struct basin_error *err)
 	struct header header;
 
 	start_header(&header, 'x');
-	put_text(header.name, sizeof(header.name), "PaxHeaders/member");
+	put_text(header.name, sizeof(header.name), "PaxHeaders/entry");
 	put_octal(header.mode, sizeof(header.mode), 0644, OCTAL_7);
 	put_octal(header.uid, sizeof(header.uid), 0, OCTAL_7);
 	put_octal(header.gid, sizeof(header.gid), 0, OCTAL_7);
@@ -208,94 +205,77 @@ static int write_pax(struct bsn_tar_writer *writer, struct basin_error *err)
 	return r < 0 ? r : pad(writer, err);
 }
 
-static char type_of(const struct bsn_tar_member *member)
-{
-	if (member->hard_link)
-		return '1';
-	switch (member->mode & S_IFMT) {
-	case S_IFREG:
-		return '0';
-	case S_IFLNK:
-		return '2';
-	case S_IFCHR:
-		return '3';
-	case S_IFBLK:
-		return '4';
-	case S_IFDIR:
-		return '5';
-	case S_IFIFO:
-		return '6';
-	default:
-		return 0;
-	}
-}
+static const char type_letters[] = {
+	[BSN_TAR_FILE] = '0',  [BSN_TAR_HARDLINK] = '1', [BSN_TAR_SYMLINK] = '2', [BSN_TAR_CHAR] = '3',
+	[BSN_TAR_BLOCK] = '4', [BSN_TAR_DIR] = '5',      [BSN_TAR_FIFO] = '6',
+};
 
-static int write_header(struct bsn_tar_writer *writer, const struct bsn_tar_member *member, const char *name, uint64_t stored,
+static int write_header(struct bsn_tar_writer *writer, const struct bsn_tar_entry *entry, const char *name, uint64_t stored,
 			struct basin_error *err)
 {
 	struct header header;
 
-	start_header(&header, type_of(member));
+	start_header(&header, type_letters[entry->type]);
 	put_text(header.name, sizeof(header.name), name);
-	put_octal(header.mode, sizeof(header.mode), member->mode & 07777, OCTAL_7);
-	put_octal(header.uid, sizeof(header.uid), member->uid, OCTAL_7);
-	put_octal(header.gid, sizeof(header.gid), member->gid, OCTAL_7);
+	put_octal(header.mode, sizeof(header.mode), entry->mode & 07777, OCTAL_7);
+	put_octal(header.uid, sizeof(header.uid), entry->uid, OCTAL_7);
+	put_octal(header.gid, sizeof(header.gid), entry->gid, OCTAL_7);
 	put_octal(header.size, sizeof(header.size), stored, OCTAL_11);
-	put_octal(header.mtime, sizeof(header.mtime), member->mtime < 0 ? 0 : (uint64_t)member->mtime, OCTAL_11);
-	if (member->target != NULL)
-		put_text(header.link, sizeof(header.link), member->target);
-	if (!member->hard_link && (S_ISCHR(member->mode) || S_ISBLK(member->mode))) {
-		put_octal(header.major, sizeof(header.major), member->major, OCTAL_7);
-		put_octal(header.minor, sizeof(header.minor), member->minor, OCTAL_7);
+	put_octal(header.mtime, sizeof(header.mtime), entry->mtime.tv_sec < 0 ? 0 : (uint64_t)entry->mtime.tv_sec, OCTAL_11);
+	put_text(header.link, sizeof(header.link), entry->link);
+	if (entry->type == BSN_TAR_CHAR || entry->type == BSN_TAR_BLOCK) {
+		put_octal(header.major, sizeof(header.major), entry->major, OCTAL_7);
+		put_octal(header.minor, sizeof(header.minor), entry->minor, OCTAL_7);
 	}
 	put_checksum(&header);
 	return emit(writer, &header, sizeof(header), err);
 }
 
-static int check_member(const struct bsn_tar_member *member, struct basin_error *err)
+static int check_entry(const struct bsn_tar_entry *entry, struct basin_error *err)
 {
-	if (type_of(member) == 0)
-		return bsn_fail(err, BASIN_UNSUPPORTED, EINVAL, "\"%s\" is of a kind that tar has no word for", member->path);
-	if (member->major > OCTAL_7 || member->minor > OCTAL_7)
-		return bsn_fail(err, BASIN_UNSUPPORTED, EOVERFLOW, "device \"%s\" has a number that tar cannot hold", member->path);
-	if (member->mtime_ns >= 1000000000U)
-		return bsn_fail(err, BASIN_INTERNAL, EINVAL, "\"%s\" has more than a second of nanoseconds", member->path);
+	if (entry->major > OCTAL_7 || entry->minor > OCTAL_7)
+		return bsn_fail(err, BASIN_UNSUPPORTED, EOVERFLOW, "device \"%s\" has a number that tar cannot hold",
+				entry->path);
+	if (entry->mtime.tv_nsec < 0 || entry->mtime.tv_nsec >= 1000000000)
+		return bsn_fail(err, BASIN_INTERNAL, EINVAL, "\"%s\" has a time that is none", entry->path);
 	uint64_t end = 0;
-	for (size_t i = 0; member->extents != NULL && i < member->extent_count; i++) {
-		const struct bsn_tar_extent *run = &member->extents[i];
-		if (run->offset < end || run->offset > member->size || run->length > member->size - run->offset)
-			return bsn_fail(err, BASIN_INTERNAL, EINVAL, "the runs of sparse file \"%s\" are not in order", member->path);
-		end = run->offset + run->length;
+	for (size_t i = 0; is_sparse(entry) && i < entry->stretch_count; i++) {
+		const struct bsn_tar_stretch *stretch = &entry->stretches[i];
+		if (stretch->offset < end || stretch->offset > entry->size || stretch->length > entry->size - stretch->offset)
+			return bsn_fail(err, BASIN_INTERNAL, EINVAL, "the stretches of sparse file \"%s\" are not in order",
+					entry->path);
+		end = stretch->offset + stretch->length;
 	}
 	return 0;
 }
 
-static uint64_t data_size(const struct bsn_tar_member *member)
+static uint64_t data_size(const struct bsn_tar_entry *entry)
 {
 	uint64_t size = 0;
-	if (!S_ISREG(member->mode) || member->hard_link)
+	if (entry->type != BSN_TAR_FILE)
 		return 0;
-	if (member->extents == NULL)
-		return member->size;
-	for (size_t i = 0; i < member->extent_count; i++)
-		size += member->extents[i].length;
+	if (!entry->sparse)
+		return entry->size;
+	for (size_t i = 0; i < entry->stretch_count; i++)
+		size += entry->stretches[i].length;
 	return size;
 }
 
-static int write_named(struct bsn_tar_writer *writer, const struct bsn_tar_member *member, const char *name, struct basin_error *err)
+static int write_named(struct bsn_tar_writer *writer, const struct bsn_tar_entry *entry, const char *name,
+		       struct basin_error *err)
 {
 	auto_str struct bsn_str map = { 0 };
-	uint64_t data = data_size(member);
+	uint64_t data = data_size(entry);
 
-	if (S_ISREG(member->mode) && !member->hard_link && member->extents != NULL && format_map(member, &map) < 0)
-		return bsn_fail_sys(err, ENOMEM, "cannot write \"%s\" to the archive", member->path);
-	int r = collect_pax(&writer->pax, member, name, map.length + data);
+	if (is_sparse(entry) && format_map(entry, &map) < 0)
+		return bsn_fail_sys(err, ENOMEM, "cannot write \"%s\" to the archive", entry->path);
+	int r = collect_pax(&writer->pax, entry, name, map.length + data);
 	if (r < 0)
-		return bsn_fail_sys(err, -r, "cannot write \"%s\" to the archive", member->path);
+		return bsn_fail_sys(err, -r, "cannot write \"%s\" to the archive", entry->path);
 	if (writer->pax.length > 0)
 		r = write_pax(writer, err);
 	if (r >= 0)
-		r = write_header(writer, member, name, map.length + data, err);
+		r = write_header(writer, entry, name, map.length + data, err);
 	if (r >= 0 && map.length > 0)
 		r = emit(writer, map.data, map.length, err);
 	if (r >= 0)
@@ -303,21 +283,21 @@ static int write_named(struct bsn_tar_writer *writer, const struct bsn_tar_membe
 	return r;
 }
 
-int bsn_tar_write_member(struct bsn_tar_writer *writer, const struct bsn_tar_member *member, struct basin_error *err)
+int bsn_tar_write_entry(struct bsn_tar_writer *writer, const struct bsn_tar_entry *entry, struct basin_error *err)
 {
 	auto_str struct bsn_str name = { 0 };
 
 	if (writer->left > 0)
-		return bsn_fail(err, BASIN_INTERNAL, EINVAL, "\"%s\" begins before the member before it is complete", member->path);
-	int r = check_member(member, err);
+		return bsn_fail(err, BASIN_INTERNAL, EINVAL, "\"%s\" begins before the entry before it is complete", entry->path);
+	int r = check_entry(entry, err);
 	if (r < 0)
 		return r;
-	bsn_str_add(&name, member->path);
-	if (S_ISDIR(member->mode) && !member->hard_link)
+	bsn_str_add(&name, entry->path);
+	if (entry->type == BSN_TAR_DIR)
 		bsn_str_add(&name, "/");
 	if (name.failed)
-		return bsn_fail_sys(err, ENOMEM, "cannot write \"%s\" to the archive", member->path);
-	return write_named(writer, member, bsn_str_text(&name), err);
+		return bsn_fail_sys(err, ENOMEM, "cannot write \"%s\" to the archive", entry->path);
+	return write_named(writer, entry, bsn_str_text(&name), err);
 }
 
 int bsn_tar_write_data(struct bsn_tar_writer *writer, const void *bytes, size_t length, struct basin_error *err)
@@ -325,7 +305,7 @@ int bsn_tar_write_data(struct bsn_tar_writer *writer, const void *bytes, size_t 
 	if (length == 0)
 		return 0;
 	if (length > writer->left)
-		return bsn_fail(err, BASIN_INTERNAL, EFBIG, "an archive member got more data than its header says");
+		return bsn_fail(err, BASIN_INTERNAL, EFBIG, "an archive entry got more data than its header says");
 	int r = emit(writer, bytes, length, err);
 	if (r < 0)
 		return r;
@@ -336,6 +316,6 @@ int bsn_tar_write_data(struct bsn_tar_writer *writer, const void *bytes, size_t 
 int bsn_tar_write_end(struct bsn_tar_writer *writer, struct basin_error *err)
 {
 	if (writer->left > 0)
-		return bsn_fail(err, BASIN_INTERNAL, EINVAL, "the archive ends before its last member is complete");
+		return bsn_fail(err, BASIN_INTERNAL, EINVAL, "the archive ends before its last entry is complete");
 	return emit(writer, zeros, sizeof(zeros), err);
 }
