@@ -28,7 +28,7 @@ struct links {
 		dev_t dev;
 		ino_t ino;
 		char *path; /* NULL: free */
-	} *slots;
+	} * slots;
 	size_t room; /* a power of two */
 	size_t count;
 };
@@ -101,8 +101,8 @@ static int write_entry(struct run *run, const struct bsn_tar_entry *entry, struc
 	for (const char *slash = strchr(entry->path, '/'); slash != NULL; slash = strchr(slash + 1, '/'))
 		depth++;
 	if (strlen(entry->path) >= limits->path_bytes || depth > limits->depth)
-		return bsn_fail(err, BASIN_UNSUPPORTED, ENAMETOOLONG, "the path \"%.200s...\" is longer or deeper than an archive may hold",
-				entry->path);
+		return bsn_fail(err, BASIN_UNSUPPORTED, ENAMETOOLONG,
+				"the path \"%.200s...\" is longer or deeper than an archive may hold", entry->path);
 	int r = run->options->entry == NULL ? 0 : run->options->entry(run->options->data, entry->path, err);
 	if (r >= 0)
 		r = bsn_tar_write_entry(run->writer, entry, err);
@@ -111,7 +111,8 @@ static int write_entry(struct run *run, const struct bsn_tar_entry *entry, struc
 }
 
 /* An empty file "directory/NAME" in the layer, where NAME says something about the layers below. */
-static int write_mark(struct run *run, const char *directory, size_t length, const char *name, const char *rest, struct basin_error *err)
+static int write_mark(struct run *run, const char *directory, size_t length, const char *name, const char *rest,
+		      struct basin_error *err)
 {
 	auto_str struct bsn_str path = { 0 };
 
@@ -137,13 +138,18 @@ static int fill_entry(struct run *run, const struct bsn_mtree_node *node, struct
 	const struct stat *st = &node->st;
 
 	*entry = (struct bsn_tar_entry){
-		.path = node->path, .link = "", .mode = st->st_mode & 07777, .mtime = st->st_mtim,
-		.xattrs = run->xattrs.list, .xattr_count = run->xattrs.count,
+		.path = node->path,
+		.link = "",
+		.mode = st->st_mode & 07777,
+		.mtime = st->st_mtim,
+		.xattrs = run->xattrs.list,
+		.xattr_count = run->xattrs.count,
 	};
 	if (bsn_diff_id(run->options, st->st_uid, &entry->uid) < 0 || bsn_diff_id(run->options, st->st_gid, &entry->gid) < 0)
 		return bsn_fail(err, BASIN_UNSUPPORTED, EOVERFLOW,
-				"\"%s\" belongs to %u:%u, outside the environment's ids %u to %u: give it to one of them", node->path,
-				st->st_uid, st->st_gid, run->options->id_base, run->options->id_base + run->options->id_count - 1);
+				"\"%s\" belongs to %u:%u, outside the environment's ids %u to %u: give it to one of them",
+				node->path, st->st_uid, st->st_gid, run->options->id_base,
+				run->options->id_base + run->options->id_count - 1);
 	return 0;
 }
 
@@ -214,26 +220,31 @@ static int copy_stretch(struct run *run, int fd, const char *path, struct bsn_ta
 	return 0;
 }
 
-/* Finds the stretches that have data; 0 and no list when the file is to be written whole. */
+/*
+ * Finds the stretches that have data, widened to whole units; 0 when the file is to be written whole. A hole at the end is told by an
+ * empty stretch, as GNU tar does and expects.
+ */
 static size_t find_stretches(struct run *run, int fd, off_t size)
 {
 	size_t count = 0;
-	off_t data = 0;
+	off_t at = 0;
 	off_t holes = 0;
 
-	for (off_t at = 0; at < size && count < STRETCH_MAX; at = data) {
+	while (at < size && count < STRETCH_MAX) {
 		off_t from = lseek(fd, at, SEEK_DATA);
-		if (from < 0 && errno != ENXIO)
+		if (from < 0 && errno == ENXIO)
+			from = size;
+		off_t to = from < 0 || from == size ? from : lseek(fd, from, SEEK_HOLE);
+		if (from < 0 || to < 0)
 			return 0;
-		holes += (from < 0 ? size : from) - at;
-		if (from < 0)
-			break;
-		data = lseek(fd, from, SEEK_HOLE);
-		if (data < 0)
-			return 0;
-		run->stretches[count++] = (struct bsn_tar_stretch){ (uint64_t)from, (uint64_t)(data - from) };
+		from -= from < size ? from % BSN_TAR_UNIT : 0;
+		to += to < size ? (BSN_TAR_UNIT - to % BSN_TAR_UNIT) % BSN_TAR_UNIT : 0;
+		to = to > size ? size : to;
+		run->stretches[count++] = (struct bsn_tar_stretch){ (uint64_t)from, (uint64_t)(to - from) };
+		holes += from - at;
+		at = to;
 	}
-	return holes < SPARSE_MIN || count == STRETCH_MAX ? 0 : (count == 0 ? 1 : count);
+	return holes < SPARSE_MIN || count == STRETCH_MAX ? 0 : count;
 }
 
 static int make_room(struct run *run, struct basin_error *err)
@@ -261,7 +272,6 @@ static int write_file(struct run *run, const struct bsn_mtree_node *node, struct
 	entry->type = BSN_TAR_FILE;
 	entry->size = whole.length;
 	entry->stretches = run->stretches;
-	run->stretches[0] = (struct bsn_tar_stretch){ whole.length, 0 };
 	entry->stretch_count = run->options->sparse ? find_stretches(run, fd, node->st.st_size) : 0;
 	entry->sparse = entry->stretch_count > 0;
 	r = write_entry(run, entry, err);
@@ -317,7 +327,8 @@ static int visit(void *data, const struct bsn_mtree_node *node, struct basin_err
 		return r;
 	if (marks.partial)
 		return bsn_fail(err, BASIN_UNSUPPORTED, EINVAL,
-				"\"%s\" has its content elsewhere: the overlay was once mounted with metacopy or redirect_dir", node->path);
+				"\"%s\" has its content elsewhere: the overlay was once mounted with metacopy or redirect_dir",
+				node->path);
 	if (marks.whiteout && S_ISREG(st->st_mode) && st->st_size == 0)
 		return write_whiteout(run, node, err);
 	r = fill_entry(run, node, &entry, err);

@@ -27,7 +27,7 @@ struct bsn_diff_options {
 
 struct bsn_diff_result {
 	uint64_t entries;
-	uint64_t bytes;           /* of files' data, without holes where those are written as such */
+	uint64_t bytes; /* of files' data, without holes where those are written as such */
 	uint64_t whiteouts;
 	uint64_t sockets_skipped; /* tar has no word for them, and nobody listens behind a copy */
 	uint64_t xattrs_skipped;  /* not among those that layers keep (bsn_mtree_keeps_xattr); overlayfs' own are not counted */

@@ -173,7 +173,8 @@ static int read_all(const struct bsn_diff_options *options, const char *path, st
 }
 
 int bsn_diff_xattrs_read(const struct bsn_diff_options *options, int dirfd, const char *name, const char *path,
-			 struct bsn_diff_xattrs *xattrs, struct bsn_diff_marks *ret_marks, uint64_t *skipped, struct basin_error *err)
+			 struct bsn_diff_xattrs *xattrs, struct bsn_diff_marks *ret_marks, uint64_t *skipped,
+			 struct basin_error *err)
 {
 	char proc[320];
 
@@ -185,15 +186,16 @@ int bsn_diff_xattrs_read(const struct bsn_diff_options *options, int dirfd, cons
 	if (r >= 0)
 		r = read_all(options, proc, xattrs, ret_marks, skipped);
 	if (r == -EOVERFLOW)
-		return bsn_fail(err, BASIN_UNSUPPORTED, EOVERFLOW, "an access list of \"%s\" names an id outside the environment's range",
-				path);
+		return bsn_fail(err, BASIN_UNSUPPORTED, EOVERFLOW,
+				"an access list of \"%s\" names an id outside the environment's range", path);
 	if (r == -EAGAIN || r == -ENOENT)
 		return bsn_fail(err, BASIN_CONFLICT, EAGAIN, "\"%s\" changed while it was read", path);
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot read the extended attributes of \"%s\"", path);
 	if (xattrs->values.length > bsn_tar_default_limits.xattr_bytes)
-		return bsn_fail(err, BASIN_UNSUPPORTED, E2BIG, "\"%s\" has %zu bytes of extended attributes, more than an archive may hold",
-				path, xattrs->values.length);
+		return bsn_fail(err, BASIN_UNSUPPORTED, E2BIG,
+				"\"%s\" has %zu bytes of extended attributes, more than an archive may hold", path,
+				xattrs->values.length);
 	point_and_sort(xattrs);
 	return 0;
 }

@@ -27,7 +27,8 @@ void bsn_diff_xattrs_release(struct bsn_diff_xattrs *xattrs);
 
 /* Fills *xattrs and *ret_marks for dirfd/name; a link is not followed. Adds to *skipped what is left out. path is for messages. */
 int bsn_diff_xattrs_read(const struct bsn_diff_options *options, int dirfd, const char *name, const char *path,
-			 struct bsn_diff_xattrs *xattrs, struct bsn_diff_marks *ret_marks, uint64_t *skipped, struct basin_error *err);
+			 struct bsn_diff_xattrs *xattrs, struct bsn_diff_marks *ret_marks, uint64_t *skipped,
+			 struct basin_error *err);
 
 /* An id of the host as the container has it; -EOVERFLOW outside the range. */
 int bsn_diff_id(const struct bsn_diff_options *options, uint32_t host, uint32_t *ret_id);

@@ -241,9 +241,11 @@ static int check_entry(const struct bsn_tar_entry *entry, struct basin_error *er
 	uint64_t end = 0;
 	for (size_t i = 0; is_sparse(entry) && i < entry->stretch_count; i++) {
 		const struct bsn_tar_stretch *stretch = &entry->stretches[i];
-		if (stretch->offset < end || stretch->offset > entry->size || stretch->length > entry->size - stretch->offset)
-			return bsn_fail(err, BASIN_INTERNAL, EINVAL, "the stretches of sparse file \"%s\" are not in order",
-					entry->path);
+		bool last = i + 1 == entry->stretch_count;
+		if (stretch->offset < end || stretch->offset > entry->size || stretch->length > entry->size - stretch->offset ||
+		    (!last && stretch->length % BSN_TAR_UNIT != 0))
+			return bsn_fail(err, BASIN_INTERNAL, EINVAL,
+					"the stretches of sparse file \"%s\" are not in order, or cut blocks", entry->path);
 		end = stretch->offset + stretch->length;
 	}
 	return 0;

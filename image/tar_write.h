@@ -27,7 +27,8 @@ void bsn_tar_writer_release(struct bsn_tar_writer *writer);
 
 /*
  * The entry's header. A file's data follows: exactly size bytes, in any pieces. A sparse one is written as PAX sparse 1.0, and only
- * the bytes of its stretches, which must be in order, follow. Extended attributes are written as they come: sort them.
+ * the bytes of its stretches follow: they must be in order, and whole units but for the last (readers differ about others). Extended
+ * attributes are written as they come: sort them.
  */
 int bsn_tar_write_entry(struct bsn_tar_writer *writer, const struct bsn_tar_entry *entry, struct basin_error *err);
 int bsn_tar_write_data(struct bsn_tar_writer *writer, const void *bytes, size_t length, struct basin_error *err);
