@@ -221,6 +221,11 @@ int bsn_sys_pidfd_send_signal(int pidfd, int signal)
 	GATED("pidfd_send_signal", (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
 }
 
+int bsn_sys_pidfd_getfd(int pidfd, int fd)
+{
+	GATED("pidfd_getfd", (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0));
+}
+
 int bsn_sys_waitid_pidfd(int pidfd, siginfo_t *ret_info, int flags)
 {
 	int r = BSN_RETRY(waitid(P_PIDFD, (id_t)pidfd, ret_info, flags));

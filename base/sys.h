@@ -64,6 +64,8 @@ int bsn_sys_unshare(int flags);
 int bsn_sys_setns(int fd, int flags);
 int bsn_sys_pidfd_open(pid_t pid);
 int bsn_sys_pidfd_send_signal(int pidfd, int signal);
+/* A copy of another process's descriptor, of the same open file description. */
+int bsn_sys_pidfd_getfd(int pidfd, int fd);
 /* Waits for the child behind pidfd; *ret_info as waitid(2). flags: WEXITED and friends. */
 int bsn_sys_waitid_pidfd(int pidfd, siginfo_t *ret_info, int flags);
 /* -1 waits without limit. Returns the number of ready descriptors, 0 on time-out. */

@@ -13,14 +13,14 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "net/subnet.h"
+#include "net/cidr.h"
 
 struct bsn_dns {
 	int dirfd;           /* the network's state directory: hosts/, dns.log, dns.lock live there */
 	const char *path;    /* the same, absolute: dnsmasq wants paths */
 	const char *network; /* also the domain: "web" and "web.lab" */
 	const char *bridge;
-	struct bsn_subnet subnet;
+	struct bsn_cidr subnet;
 };
 
 /* Starts it unless it runs, and returns once it answers: 1 when it was started. It inherits the caller's mount and network
@@ -34,7 +34,8 @@ int bsn_dns_running(int dirfd);
 /* The hosts file of one environment. */
 int bsn_dns_host_create(int dirfd, const char *network, const char *env, uint32_t address, struct basin_error *err);
 int bsn_dns_host_destroy(int dirfd, const char *env, struct basin_error *err);
-/* The environments that have one: a NULL-terminated list; the caller frees the list and each name. */
-int bsn_dns_host_list(int dirfd, char ***ret_envs, struct basin_error *err);
+/* Calls fn for each of them (dirfd is the hosts directory; a name that begins with a dot is a write that was cut short). */
+typedef int bsn_dns_host_fn(int dirfd, const char *env, void *data);
+int bsn_dns_host_list(int dirfd, bsn_dns_host_fn *fn, void *data, struct basin_error *err);
 
 #endif

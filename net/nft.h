@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The packet rules, in one table `inet basin` (`inet basin-SCOPE` for a basin whose data root is not the default one). Its rules are
- * static; a network is a few set elements and one chain with its masquerade rule; an environment is one set element, with its
- * name as the comment:
+ * The packet rules: one table of family inet that is basin's alone. Its rules are static; a network is a few set elements and, with NAT, a
+ * chain holding its masquerade rule; an environment is one set element, with its name as the comment.
  *
- *   forward      between two networks: dropped; from a network with a source address that is nobody's: dropped
+ *   forward      between two networks, from a network with a source address that is nobody's, and unasked from outside into a
+ *                network behind NAT: dropped
  *   input        from a network to another network's gateway: dropped
- *   postrouting  from a network to outside: the chain nat-NETWORK, which masquerades
+ *   postrouting  from a network to outside: chain nat-NETWORK, which masquerades
  *
- * Every function is one transaction and idempotent. All network namespaces are the caller's own.
+ * Every change is one transaction. Creating what is there and destroying what is not is success. The caller keeps two processes
+ * from changing networks (not members) at the same time. The rules are those of the network namespace that the caller is in.
  */
 #ifndef BSN_NET_NFT_H
 #define BSN_NET_NFT_H
@@ -19,12 +20,12 @@
 
 #include "base/error.h"
 #include "base/own.h"
+#include "net/cidr.h"
 #include "net/names.h"
-#include "net/subnet.h"
 
 struct bsn_nft;
 
-/* table: "basin" or "basin-SCOPE". */
+/* table: its name; copied. */
 int bsn_nft_open(const char *table, struct bsn_nft **ret_nft, struct basin_error *err);
 void bsn_nft_close(struct bsn_nft *nft);
 BSN_OWNER(struct bsn_nft *, bsn_nft_close);
@@ -32,7 +33,7 @@ BSN_OWNER(struct bsn_nft *, bsn_nft_close);
 struct bsn_nft_network {
 	char name[64];
 	char bridge[BSN_LINK_NAME];
-	struct bsn_subnet subnet;
+	struct bsn_cidr subnet;
 	bool nat;
 };
 
@@ -42,12 +43,12 @@ struct bsn_nft_member {
 	char env[64];
 };
 
-/* The table too, when it is not there. */
+/* With the table, when it is not there. */
 int bsn_nft_network_create(struct bsn_nft *nft, const struct bsn_nft_network *network, struct basin_error *err);
-/* Its members' elements too. The table goes with the last network. */
-int bsn_nft_network_destroy(struct bsn_nft *nft, const struct bsn_nft_network *network, struct basin_error *err);
+/* With its members, and the table with the last network. */
+int bsn_nft_network_destroy(struct bsn_nft *nft, const char *name, const char *bridge, struct basin_error *err);
 
-/* The table must be there: -ENOENT with BASIN_NOT_FOUND otherwise (after `nft flush ruleset`; create the network again). */
+/* -ENOENT (BASIN_NOT_FOUND) when the table is gone, as after `nft flush ruleset`: create the network again. */
 int bsn_nft_member_create(struct bsn_nft *nft, const struct bsn_nft_member *member, struct basin_error *err);
 int bsn_nft_member_destroy(struct bsn_nft *nft, const struct bsn_nft_member *member, struct basin_error *err);
 
@@ -61,8 +62,9 @@ struct bsn_nft_content {
 };
 int bsn_nft_list(struct bsn_nft *nft, struct bsn_nft_content *ret_content, struct basin_error *err);
 void bsn_nft_content_release(struct bsn_nft_content *content);
+#define auto_nft_content __attribute__((cleanup(bsn_nft_content_release)))
 
-/* Replaces the whole table by this content, in one transaction. Without networks the table goes. */
+/* Replaces the whole table by this content, at once. Without networks the table goes. */
 int bsn_nft_reload(struct bsn_nft *nft, const struct bsn_nft_content *content, struct basin_error *err);
 
 #endif
