@@ -15,7 +15,9 @@ static int put_address(struct nl_msg *msg, int attribute, uint32_t address)
 
 int bsn_ipv4_add(struct bsn_netlink *netlink, int index, uint32_t address, int prefix)
 {
-	const struct ifaddrmsg header = { .ifa_family = AF_INET, .ifa_prefixlen = (unsigned char)prefix, .ifa_index = (unsigned int)index };
+	const struct ifaddrmsg header = { .ifa_family = AF_INET,
+					  .ifa_prefixlen = (unsigned char)prefix,
+					  .ifa_index = (unsigned int)index };
 	const uint32_t broadcast = prefix < 31 ? address | (UINT32_MAX >> prefix) : address;
 	struct nl_msg *msg = bsn_netlink_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
 	if (msg == NULL)
@@ -77,7 +79,8 @@ int bsn_ipv4_list(struct bsn_netlink *netlink, int except, struct bsn_cidr **ret
 {
 	const struct ifaddrmsg header = { .ifa_family = AF_INET };
 	struct listing listing = { .except = except };
-	int r = bsn_netlink_each(netlink, bsn_netlink_request(RTM_GETADDR, NLM_F_DUMP, &header, sizeof(header)), add_range, &listing);
+	int r = bsn_netlink_each(netlink, bsn_netlink_request(RTM_GETADDR, NLM_F_DUMP, &header, sizeof(header)), add_range,
+				 &listing);
 	if (r < 0) {
 		free(listing.ranges);
 		return bsn_netlink_fail(err, netlink, -r, "cannot list this host's addresses");

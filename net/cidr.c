@@ -49,10 +49,11 @@ int bsn_cidr_parse(const char *text, struct bsn_cidr *ret_cidr, struct basin_err
 	uint32_t address;
 	int64_t prefix;
 	if (split(text, &address, &prefix) < 0 || prefix > 32)
-		return bsn_fail(err, BASIN_USAGE, EINVAL, "invalid subnet \"%.40s\": write it as an IPv4 range, like 10.77.0.0/24", text);
+		return bsn_fail(err, BASIN_USAGE, EINVAL,
+				"invalid subnet \"%.40s\": write it as an IPv4 range, like 10.77.0.0/24", text);
 	if (prefix < PREFIX_MIN || prefix > PREFIX_MAX)
-		return bsn_fail(err, BASIN_USAGE, EINVAL, "subnet \"%s\" has a prefix of %d bits: use %d to %d", text, (int)prefix,
-				PREFIX_MIN, PREFIX_MAX);
+		return bsn_fail(err, BASIN_USAGE, EINVAL, "subnet \"%s\" has a prefix of %d bits: use %d to %d", text,
+				(int)prefix, PREFIX_MIN, PREFIX_MAX);
 	const struct bsn_cidr cidr = { .base = address & mask_of((int)prefix), .prefix = (int)prefix };
 	if (cidr.base != address) {
 		char right[BSN_CIDR_TEXT];

@@ -10,7 +10,7 @@
 #include "base/error.h"
 
 #define BSN_IPV4_TEXT 16 /* "255.255.255.255" and NUL */
-#define BSN_CIDR_TEXT  19 /* "255.255.255.255/32" and NUL */
+#define BSN_CIDR_TEXT 19 /* "255.255.255.255/32" and NUL */
 
 struct bsn_cidr {
 	uint32_t base; /* the network address: host bits are zero */

@@ -27,11 +27,11 @@
 #include "base/str.h"
 #include "base/sys.h"
 
-#define LOG "dns.log"
+#define LOG        "dns.log"
 #define START_LOCK "dns.lock"
-#define HOSTS "hosts"
-#define LOG_MAX (1024 * 1024)
-#define END_MS 5000
+#define HOSTS      "hosts"
+#define LOG_MAX    (1024 * 1024)
+#define END_MS     5000
 
 /* --- finding the one ---------------------------------------------------------------------------------------------------------- */
 
@@ -54,8 +54,8 @@ static int descriptor_for(const char *pid, const struct stat *file)
 	const struct dirent *entry;
 	struct stat there;
 	while (dir != NULL && (entry = readdir(dir)) != NULL)
-		if (entry->d_name[0] != '.' && fstatat(dirfd(dir), entry->d_name, &there, 0) == 0 && there.st_ino == file->st_ino &&
-		    there.st_dev == file->st_dev)
+		if (entry->d_name[0] != '.' && fstatat(dirfd(dir), entry->d_name, &there, 0) == 0 &&
+		    there.st_ino == file->st_ino && there.st_dev == file->st_dev)
 			return atoi(entry->d_name);
 	return -ENOENT;
 }
@@ -139,7 +139,8 @@ static const char *server_user(const struct bsn_dns *dns)
 {
 	static const char *const candidates[] = { "dnsmasq", "nobody" };
 	if (!is_open_to_all(dns->path)) {
-		bsn_info("the name server of network \"%s\" runs as root: \"%s\" is closed to other users", dns->network, dns->path);
+		bsn_info("the name server of network \"%s\" runs as root: \"%s\" is closed to other users", dns->network,
+			 dns->path);
 		return "root";
 	}
 	for (size_t i = 0; i < 2; i++) {
@@ -152,7 +153,8 @@ static const char *server_user(const struct bsn_dns *dns)
 
 static const char *server_program(void)
 {
-	static const char *const places[] = { "/usr/sbin/dnsmasq", "/usr/local/sbin/dnsmasq", "/usr/bin/dnsmasq", "/sbin/dnsmasq" };
+	static const char *const places[] = { "/usr/sbin/dnsmasq", "/usr/local/sbin/dnsmasq", "/usr/bin/dnsmasq",
+					      "/sbin/dnsmasq" };
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		if (access(places[i], X_OK) == 0)
 			return places[i];
@@ -168,9 +170,10 @@ static int run_server(const struct bsn_dns *dns, const char *program, struct bas
 	int count = 1;
 
 	bsn_ipv4_format(bsn_cidr_gateway(&dns->subnet), gateway);
-	bsn_str_addf(&options, "--conf-file=\n--pid-file=\n--no-hosts\n--hostsdir=%s/" HOSTS "\n--log-facility=%s/" LOG "\n", dns->path,
-		     dns->path);
-	bsn_str_addf(&options, "--interface=%s\n--except-interface=lo\n--bind-interfaces\n--listen-address=%s\n", dns->bridge, gateway);
+	bsn_str_addf(&options, "--conf-file=\n--pid-file=\n--no-hosts\n--hostsdir=%s/" HOSTS "\n--log-facility=%s/" LOG "\n",
+		     dns->path, dns->path);
+	bsn_str_addf(&options, "--interface=%s\n--except-interface=lo\n--bind-interfaces\n--listen-address=%s\n", dns->bridge,
+		     gateway);
 	bsn_str_addf(&options, "--local=/%s/\n--domain-needed\n--bogus-priv\n--dns-loop-detect\n--user=%s\n", dns->network,
 		     server_user(dns));
 	auto_free char *text = bsn_str_give(&options);
@@ -189,17 +192,31 @@ static int run_server(const struct bsn_dns *dns, const char *program, struct bas
 	if (r < 0)
 		return r;
 	if (status != 0)
-		return bsn_fail(err, BASIN_INTERNAL, EIO, "the name server of network \"%s\" does not start (status %d): %.*s", dns->network,
-				status, (int)strcspn(output + strspn(output, "\n"), "\n"), output + strspn(output, "\n"));
+		return bsn_fail(err, BASIN_INTERNAL, EIO, "the name server of network \"%s\" does not start (status %d): %.*s",
+				dns->network, status, (int)strcspn(output + strspn(output, "\n"), "\n"),
+				output + strspn(output, "\n"));
 	return 0;
+}
+
+/* Readable for the server's user, whatever the caller's umask. */
+static int open_hosts(int at)
+{
+	int made = bsn_sys_mkdirat(at, HOSTS, 0755);
+	if (made < 0 && made != -EEXIST)
+		return made;
+	auto_fd int hosts = bsn_sys_openat(at, HOSTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	int r = hosts < 0 ? hosts : 0;
+	if (r >= 0 && made >= 0)
+		r = bsn_sys_fchmod(hosts, 0755);
+	return r < 0 ? r : bsn_fd_give(&hosts);
 }
 
 static int make_room(const struct bsn_dns *dns)
 {
 	struct stat log;
-	int r = bsn_sys_mkdirat(dns->dirfd, HOSTS, 0755);
-	if (r < 0 && r != -EEXIST)
-		return r;
+	auto_fd int hosts = open_hosts(dns->dirfd);
+	if (hosts < 0)
+		return hosts;
 	/* dnsmasq appends: a log that has grown is simply emptied. */
 	auto_fd int fd = bsn_sys_openat(dns->dirfd, LOG, O_WRONLY | O_CREAT | O_NOFOLLOW, 0640);
 	if (fd < 0)
@@ -214,8 +231,10 @@ int bsn_dns_start(const struct bsn_dns *dns, struct basin_error *err)
 		return 0;
 	const char *program = server_program();
 	if (program == NULL)
-		return bsn_fail(err, BASIN_UNSUPPORTED, ENOENT,
-				"network \"%s\" needs dnsmasq, which is not installed: install it with apt-get install dnsmasq-base", dns->network);
+		return bsn_fail(
+			err, BASIN_UNSUPPORTED, ENOENT,
+			"network \"%s\" needs dnsmasq, which is not installed: install it with apt-get install dnsmasq-base",
+			dns->network);
 	int r = make_room(dns);
 	if (r >= 0)
 		r = bsn_lock_take(dns->dirfd, START_LOCK, BSN_LOCK_EXCLUSIVE, 20000, &lock);
@@ -246,14 +265,6 @@ int bsn_dns_stop(int dirfd, struct basin_error *err)
 }
 
 /* --- hosts files -------------------------------------------------------------------------------------------------------------- */
-
-static int open_hosts(int at)
-{
-	int r = bsn_sys_mkdirat(at, HOSTS, 0755);
-	if (r < 0 && r != -EEXIST)
-		return r;
-	return bsn_sys_openat(at, HOSTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-}
 
 int bsn_dns_host_create(int dirfd, const char *network, const char *env, uint32_t address, struct basin_error *err)
 {

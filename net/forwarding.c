@@ -11,8 +11,8 @@
 #include "base/sys.h"
 
 #define SYSCTL "/proc/sys/net/ipv4/ip_forward"
-#define KEPT "ip_forward"
-#define LOCK "ip_forward.lock"
+#define KEPT   "ip_forward"
+#define LOCK   "ip_forward.lock"
 
 /* "0" or "1". */
 static int read_switch(int dirfd, const char *path, char *ret_value)

@@ -157,8 +157,9 @@ int bsn_bridge_create(struct bsn_netlink *netlink, const struct bsn_bridge *brid
 	if (r < 0)
 		return bsn_netlink_fail(err, netlink, -r, "cannot make the bridge \"%s\"", bridge->name);
 	if (!found.link.bridge || !is_ours(&found, bridge->alias))
-		return bsn_fail(err, BASIN_EXISTS, EEXIST, "there is a link \"%s\" already, and it is not this network's (alias \"%.100s\")",
-				bridge->name, found.link.alias);
+		return bsn_fail(err, BASIN_EXISTS, EEXIST,
+				"there is a link \"%s\" already, and it is not this network's (alias \"%.100s\")", bridge->name,
+				found.link.alias);
 	if (found.link.alias[0] == '\0')
 		r = set_alias(netlink, bridge->name, bridge->alias);
 	if (r >= 0)
@@ -175,7 +176,8 @@ int bsn_link_destroy(struct bsn_netlink *netlink, const char *name, const char *
 	if (r == -ENODEV)
 		return 0;
 	if (r >= 0 && !is_ours(&found, alias))
-		return bsn_fail(err, BASIN_CONFLICT, EEXIST, "the link \"%s\" is not \"%s\": it says \"%.100s\" and is left alone", name, alias,
+		return bsn_fail(err, BASIN_CONFLICT, EEXIST,
+				"the link \"%s\" is not \"%s\": it says \"%.100s\" and is left alone", name, alias,
 				found.link.alias);
 	if (r >= 0)
 		r = bsn_netlink_ask(netlink, link_request(RTM_DELLINK, 0, found.link.index, NULL, 0));
@@ -238,8 +240,8 @@ int bsn_veth_create(struct bsn_netlink *netlink, const struct bsn_veth *veth, st
 		r = add_veth(netlink, veth, bridge.link.index);
 	}
 	if (r == -EXFULL)
-		return bsn_fail(err, BASIN_REFUSED, EXFULL, "the bridge \"%s\" is full: it takes 1023 links, make another network",
-				veth->bridge);
+		return bsn_fail(err, BASIN_REFUSED, EXFULL,
+				"the bridge \"%s\" is full: it takes 1023 links, make another network", veth->bridge);
 	if (r >= 0)
 		r = set_alias(netlink, veth->name, veth->alias);
 	if (r < 0)

@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "net/names.h"
 #include "net/cidr.h"
+#include "net/names.h"
 
 struct bsn_netlink;
 
@@ -44,7 +44,8 @@ struct bsn_veth {
 int bsn_veth_create(struct bsn_netlink *netlink, const struct bsn_veth *veth, struct basin_error *err);
 
 /* Puts a veth end that lost its bridge (deleted and made again) back on it. Already there, or no such link: success. */
-int bsn_veth_rejoin(struct bsn_netlink *netlink, const char *name, const char *alias, const char *bridge, struct basin_error *err);
+int bsn_veth_rejoin(struct bsn_netlink *netlink, const char *name, const char *alias, const char *bridge,
+		    struct basin_error *err);
 
 /* One of the links with basin's group number, of any scope. */
 struct bsn_link {

@@ -30,8 +30,8 @@ static void keep_text(struct bsn_netlink *netlink, const struct nlmsgerr *answer
 		skip += NLMSG_ALIGN(answer->msg.nlmsg_len) - NLMSG_HDRLEN;
 	if (header->nlmsg_len < NLMSG_HDRLEN + skip)
 		return;
-	struct nlattr *text = nla_find((struct nlattr *)((uintptr_t)answer + skip), (int)(header->nlmsg_len - NLMSG_HDRLEN - skip),
-				       NLMSGERR_ATTR_MSG);
+	struct nlattr *text = nla_find((struct nlattr *)((uintptr_t)answer + skip),
+				       (int)(header->nlmsg_len - NLMSG_HDRLEN - skip), NLMSGERR_ATTR_MSG);
 	if (text != NULL)
 		nla_strlcpy(netlink->text, text, sizeof(netlink->text));
 }

@@ -31,10 +31,9 @@ int bsn_netlink_ask(struct bsn_netlink *netlink, struct nl_msg *msg);
 int bsn_netlink_each(struct bsn_netlink *netlink, struct nl_msg *msg, int (*fn)(struct nlmsghdr *header, void *data), void *data);
 
 /* Fails with what the kernel said: "cannot make the bridge \"x\": File exists (RTNETLINK's own words)". */
-#define bsn_netlink_fail(err, netlink, sys, ...)                                                         \
-	((netlink)->text[0] != '\0' ? (bsn_fail_sys((err), (sys), __VA_ARGS__),                          \
-				       bsn_netlink_explain((err), (netlink)), -(sys)) :                  \
-				      bsn_fail_sys((err), (sys), __VA_ARGS__))
+#define bsn_netlink_fail(err, netlink, sys, ...)                                                                                 \
+	((netlink)->text[0] != '\0' ? (bsn_fail_sys((err), (sys), __VA_ARGS__), bsn_netlink_explain((err), (netlink)), -(sys))   \
+				    : bsn_fail_sys((err), (sys), __VA_ARGS__))
 void bsn_netlink_explain(struct basin_error *err, const struct bsn_netlink *netlink);
 
 #endif

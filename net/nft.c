@@ -51,10 +51,12 @@ static int run(struct bsn_nft *nft, const char *commands, const char *doing, con
 		return bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "cannot %s \"%s\": nftables: %.*s", doing, what, length, said);
 	if (said != NULL && strstr(said, "Operation not permitted") != NULL)
 		return bsn_fail(err, BASIN_DENIED, EPERM, "cannot %s \"%s\": nftables: %.*s", doing, what, length, said);
-	return bsn_fail(err, BASIN_INTERNAL, EIO, "cannot %s \"%s\": nftables: %.*s", doing, what, length, said != NULL ? said : "");
+	return bsn_fail(err, BASIN_INTERNAL, EIO, "cannot %s \"%s\": nftables: %.*s", doing, what, length,
+			said != NULL ? said : "");
 }
 
-static int run_str(struct bsn_nft *nft, const struct bsn_str *commands, const char *doing, const char *what, struct basin_error *err)
+static int run_str(struct bsn_nft *nft, const struct bsn_str *commands, const char *doing, const char *what,
+		   struct basin_error *err)
 {
 	if (commands->failed)
 		return bsn_fail_sys(err, ENOMEM, "cannot %s \"%s\"", doing, what);
@@ -77,11 +79,13 @@ static const char *const skeleton[] = {
 	"flush chain inet %T forward",
 	"add rule inet %T forward iifname . oifname @same accept",
 	"add rule inet %T forward iifname @bridges oifname @bridges drop comment \"networks do not reach each other\"",
-	"add rule inet %T forward meta nfproto ipv4 iifname @bridges iifname . ip saddr != @members drop comment \"nobody's address\"",
+	"add rule inet %T forward meta nfproto ipv4 iifname @bridges iifname . ip saddr != @members drop comment \"nobody's "
+	"address\"",
 	"add rule inet %T forward oifname @inside ct state new ct status != dnat drop comment \"unasked\"",
 	"add chain inet %T input { type filter hook input priority filter; policy accept; }",
 	"flush chain inet %T input",
-	"add rule inet %T input iifname @bridges ip daddr @subnets iifname . ip daddr != @gateways drop comment \"another's gateway\"",
+	"add rule inet %T input iifname @bridges ip daddr @subnets iifname . ip daddr != @gateways drop comment \"another's "
+	"gateway\"",
 	"add chain inet %T postrouting { type nat hook postrouting priority srcnat; policy accept; }",
 	"flush chain inet %T postrouting",
 	"add rule inet %T postrouting ip saddr vmap @nat",
@@ -113,7 +117,8 @@ static void add_network(struct bsn_str *commands, const char *table, const struc
 		return;
 	bsn_str_addf(commands, "add element inet %s inside { \"%s\" comment \"%s\" }\n", table, bridge, name);
 	bsn_str_addf(commands, "add chain inet %s nat-%s\nflush chain inet %s nat-%s\n", table, name, table, name);
-	bsn_str_addf(commands, "add rule inet %s nat-%s oifname != \"%s\" masquerade comment \"%s\"\n", table, name, bridge, name);
+	bsn_str_addf(commands, "add rule inet %s nat-%s oifname != \"%s\" masquerade comment \"%s\"\n", table, name, bridge,
+		     name);
 	bsn_str_addf(commands, "add element inet %s nat { %s comment \"%s\" : jump nat-%s }\n", table, subnet, name, name);
 }
 
@@ -121,7 +126,8 @@ static void add_member(struct bsn_str *commands, const char *table, const struct
 {
 	char address[BSN_IPV4_TEXT];
 	bsn_ipv4_format(member->address, address);
-	bsn_str_addf(commands, "add element inet %s members { \"%s\" . %s comment \"%s\" }\n", table, member->bridge, address, member->env);
+	bsn_str_addf(commands, "add element inet %s members { \"%s\" . %s comment \"%s\" }\n", table, member->bridge, address,
+		     member->env);
 }
 
 int bsn_nft_network_create(struct bsn_nft *nft, const struct bsn_nft_network *network, struct basin_error *err)

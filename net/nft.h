@@ -8,8 +8,8 @@
  *   input        from a network to another network's gateway: dropped
  *   postrouting  from a network to outside: chain nat-NETWORK, which masquerades
  *
- * Every change is one transaction. Creating what is there and destroying what is not is success. The caller keeps two processes
- * from changing networks (not members) at the same time. The rules are those of the network namespace that the caller is in.
+ * Every change is one transaction. Creating what is there and destroying what is not is success. The caller holds a lock, shared to
+ * change members and exclusive to change networks. The rules are those of the network namespace that the caller is in.
  */
 #ifndef BSN_NET_NFT_H
 #define BSN_NET_NFT_H
