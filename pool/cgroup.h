@@ -3,15 +3,15 @@
  * Control groups, version 2: how a share of the machine is enforced, and the handle by which a container is killed, frozen and
  * measured (cgroups(7), Documentation/admin-guide/cgroup-v2.rst).
  *
- * Where things are. A tree is a cgroup2 mount and basin's own part of it, its base ("basin" by default). All paths handed to these
- * functions are relative to the mount, without a leading slash ("basin/oci/web"); bsn_cgroup_path makes one beneath the base, and an
- * OCI cgroupsPath "/a/b" is simply "a/b". A plain directory can play the mount, which is how the unit tests run.
+ * Where things are. A tree is a cgroup2 mount and basin's own part of it, its base ("basin" by default). All paths handed to
+ * these functions are relative to the mount, without a leading slash ("basin/oci/web"); bsn_cgroup_path makes one beneath the
+ * base, and an OCI cgroupsPath "/a/b" is simply "a/b". A plain directory can play the mount, which is how the unit tests run.
  *
  * Whose things are. A cgroup belongs to whoever recorded its path before creating it; create refuses one that has processes or is
  * frozen, so what destroy is later told to remove is the recorder's.
  *
- * Everything here links into the static program of the hot path: base and libc only. One create is one mkdir and one open, plus three
- * calls for each knob that is set.
+ * Everything here links into the static program of the hot path: base and libc only. One create is one mkdir and one open, plus
+ * three calls for each knob that is set.
  */
 #ifndef BSN_POOL_CGROUP_H
 #define BSN_POOL_CGROUP_H
@@ -35,13 +35,16 @@ struct bsn_cgroup_tree {
 };
 
 /*
- * Finds the tree. root: an absolute path, or one relative to the first cgroup2 mount, or NULL for $BASIN_CGROUP_ROOT and then "basin".
- * Makes nothing. No cgroup2 mount at all is BASIN_UNSUPPORTED.
+ * Finds the tree. root: an absolute path, or one relative to the first cgroup2 mount, or NULL for $BASIN_CGROUP_ROOT and then
+ * "basin". Makes nothing. No cgroup2 mount at all is BASIN_UNSUPPORTED.
  */
 int bsn_cgroup_tree_open(const char *root, struct bsn_cgroup_tree *ret_tree, struct basin_error *err);
 void bsn_cgroup_tree_close(struct bsn_cgroup_tree *tree);
 #define auto_cgroup_tree __attribute__((cleanup(bsn_cgroup_tree_close)))
-#define BSN_CGROUP_TREE_INIT { .fd = -1 }
+#define BSN_CGROUP_TREE_INIT                                                                                                     \
+	{                                                                                                                        \
+		.fd = -1                                                                                                         \
+	}
 
 /* base/rest into buffer, as the other functions want it ("" and "/" are the base itself); refuses "..". */
 int bsn_cgroup_path(const struct bsn_cgroup_tree *tree, const char *rest, char *buffer, size_t room, struct basin_error *err);
@@ -70,8 +73,8 @@ const char *bsn_cgroup_remedy(const struct bsn_cgroup_tree *tree, enum bsn_contr
 
 /* --- what may be set --- */
 
-#define BSN_CGROUP_UNSET INT64_MIN /* the knob is not touched */
-#define BSN_CGROUP_MAX ((int64_t)-1) /* "max": no limit */
+#define BSN_CGROUP_UNSET INT64_MIN     /* the knob is not touched */
+#define BSN_CGROUP_MAX   ((int64_t)-1) /* "max": no limit */
 
 struct bsn_cgroup_io {
 	enum bsn_cgroup_io_kind { BSN_IO_WEIGHT, BSN_IO_RBPS, BSN_IO_WBPS, BSN_IO_RIOPS, BSN_IO_WIOPS } kind;
@@ -96,10 +99,10 @@ struct bsn_cgroup_unified {
 	char *value; /* each of its lines is one write */
 };
 
-#define BSN_DEVICE_READ 1
+#define BSN_DEVICE_READ  1
 #define BSN_DEVICE_WRITE 2
 #define BSN_DEVICE_MKNOD 4
-#define BSN_DEVICE_ANY (-1)
+#define BSN_DEVICE_ANY   (-1)
 
 /* Ordered: a later rule overrides an earlier one for what it names. Everything is denied to begin with. */
 struct bsn_device_rule {
@@ -110,16 +113,16 @@ struct bsn_device_rule {
 };
 
 /*
- * All resources in the kernel's terms (functions below translate OCI's). Initialise with BSN_CGROUP_RESOURCES_INIT; strings and arrays
- * are on the heap and owned by the struct.
+ * All resources in the kernel's terms (functions below translate OCI's). Initialise with BSN_CGROUP_RESOURCES_INIT; strings and
+ * arrays are on the heap and owned by the struct.
  */
 struct bsn_cgroup_resources {
-	int64_t cpu_weight;      /* 1-10000 */
-	int64_t cpu_idle;        /* 0, 1 */
-	int64_t cpu_quota;       /* µs per period; BSN_CGROUP_MAX */
-	int64_t cpu_period;      /* µs; unset with a quota: the kernel's (100 ms) */
-	int64_t cpu_burst;       /* µs */
-	char *cpuset_cpus;       /* "0-3,6"; NULL: unset */
+	int64_t cpu_weight; /* 1-10000 */
+	int64_t cpu_idle;   /* 0, 1 */
+	int64_t cpu_quota;  /* µs per period; BSN_CGROUP_MAX */
+	int64_t cpu_period; /* µs; unset with a quota: the kernel's (100 ms) */
+	int64_t cpu_burst;  /* µs */
+	char *cpuset_cpus;  /* "0-3,6"; NULL: unset */
 	char *cpuset_mems;
 	int64_t memory_max;      /* bytes, or BSN_CGROUP_MAX */
 	int64_t memory_swap_max; /* bytes of swap alone */
@@ -127,9 +130,9 @@ struct bsn_cgroup_resources {
 	int64_t memory_low;
 	int64_t memory_min;
 	int64_t memory_oom_group; /* 0, 1 */
-	bool memory_check;       /* refuse (BASIN_BUSY) a memory_max below what is in use, instead of having the kernel kill */
+	bool memory_check;        /* refuse (BASIN_BUSY) a memory_max below what is in use, instead of having the kernel kill */
 	int64_t pids_max;
-	int64_t io_weight;       /* 1-10000 */
+	int64_t io_weight; /* 1-10000 */
 	struct bsn_cgroup_io *io;
 	size_t io_count;
 	struct bsn_cgroup_hugetlb *hugetlb;
@@ -142,13 +145,13 @@ struct bsn_cgroup_resources {
 	size_t device_count;
 };
 
-#define BSN_CGROUP_RESOURCES_INIT                                                                                         \
-	{                                                                                                                 \
-		.cpu_weight = BSN_CGROUP_UNSET, .cpu_idle = BSN_CGROUP_UNSET, .cpu_quota = BSN_CGROUP_UNSET,              \
-		.cpu_period = BSN_CGROUP_UNSET, .cpu_burst = BSN_CGROUP_UNSET, .memory_max = BSN_CGROUP_UNSET,            \
-		.memory_swap_max = BSN_CGROUP_UNSET, .memory_high = BSN_CGROUP_UNSET, .memory_low = BSN_CGROUP_UNSET,     \
-		.memory_min = BSN_CGROUP_UNSET, .memory_oom_group = BSN_CGROUP_UNSET, .pids_max = BSN_CGROUP_UNSET,       \
-		.io_weight = BSN_CGROUP_UNSET                                                                             \
+#define BSN_CGROUP_RESOURCES_INIT                                                                                                \
+	{                                                                                                                        \
+		.cpu_weight = BSN_CGROUP_UNSET, .cpu_idle = BSN_CGROUP_UNSET, .cpu_quota = BSN_CGROUP_UNSET,                     \
+		.cpu_period = BSN_CGROUP_UNSET, .cpu_burst = BSN_CGROUP_UNSET, .memory_max = BSN_CGROUP_UNSET,                   \
+		.memory_swap_max = BSN_CGROUP_UNSET, .memory_high = BSN_CGROUP_UNSET, .memory_low = BSN_CGROUP_UNSET,            \
+		.memory_min = BSN_CGROUP_UNSET, .memory_oom_group = BSN_CGROUP_UNSET, .pids_max = BSN_CGROUP_UNSET,              \
+		.io_weight = BSN_CGROUP_UNSET                                                                                    \
 	}
 
 void bsn_cgroup_resources_release(struct bsn_cgroup_resources *resources);
@@ -161,19 +164,21 @@ uint32_t bsn_cgroup_resources_restrict(struct bsn_cgroup_resources *resources, u
 int64_t bsn_cgroup_weight_of_shares(uint64_t shares);
 /* OCI blockIO weight (10-1000) as io.weight (1-10000). */
 int64_t bsn_cgroup_io_weight(uint64_t weight);
-/* OCI memory.swap is memory and swap together; the kernel's is swap alone. Both may be BSN_CGROUP_UNSET or _MAX. BASIN_USAGE: swap
- * below the limit, or a swap without a limit. */
+/*
+ * OCI memory.swap is memory and swap together; the kernel's is swap alone. Both may be BSN_CGROUP_UNSET or _MAX. BASIN_USAGE:
+ * swap below the limit, or a swap without a limit.
+ */
 int bsn_cgroup_swap_of_total(int64_t limit, int64_t total, int64_t *ret_swap, struct basin_error *err);
 
 /* --- a cgroup's life --- */
 
 /*
- * Makes path (and its missing parents), sets the knobs, enabling the controllers on the way down where a knob is missing, and opens it
- * for CLONE_INTO_CGROUP. An existing one is taken over if it is empty and not frozen (else BASIN_BUSY). resources may be NULL. A
- * failure removes the leaf if it was made here. *ret_fd may be NULL.
+ * Makes path (and its missing parents), sets the knobs, enabling the controllers on the way down where a knob is missing, and
+ * opens it for CLONE_INTO_CGROUP. An existing one is taken over if it is empty and not frozen (else BASIN_BUSY). resources may be
+ * NULL. A failure removes the leaf if it was made here. *ret_fd may be NULL.
  */
-int bsn_cgroup_create(const struct bsn_cgroup_tree *tree, const char *path, const struct bsn_cgroup_resources *resources, int *ret_fd,
-		      struct basin_error *err);
+int bsn_cgroup_create(const struct bsn_cgroup_tree *tree, const char *path, const struct bsn_cgroup_resources *resources,
+		      int *ret_fd, struct basin_error *err);
 /* As create, but for a cgroup that holds others (a pool): one that exists is fine, whatever it holds, and its knobs are set anew. */
 int bsn_cgroup_ensure(const struct bsn_cgroup_tree *tree, const char *path, const struct bsn_cgroup_resources *resources,
 		      struct basin_error *err);
@@ -227,8 +232,10 @@ int bsn_cgroup_read(int fd, const char *file, char **ret_text);
 
 /* --- devices (cgroup_devices.c) --- */
 
-/* What every container may use, appended to a config's rules as runc does: mknod of anything, null, zero, full, (u)random, tty, ptmx,
- * pts/N, net/tun. Static. */
+/*
+ * What every container may use, appended to a config's rules as runc does: mknod of anything, null, zero, full, (u)random, tty,
+ * ptmx, pts/N, net/tun. Static.
+ */
 const struct bsn_device_rule *bsn_cgroup_default_devices(size_t *ret_count);
 
 struct bpf_insn;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which devices the processes of a cgroup may use. Version 2 has no file for it: an eBPF program on the cgroup is asked at every open and
- * mknod of a device (BPF_PROG_TYPE_CGROUP_DEVICE), and all programs on the way up to the root must agree.
+ * Which devices the processes of a cgroup may use. Version 2 has no file for it: an eBPF program on the cgroup is asked at every
+ * open and mknod of a device (BPF_PROG_TYPE_CGROUP_DEVICE), and all programs on the way up to the root must agree.
  *
  * OCI's rules are an ordered list in which a later rule overrides an earlier one for what it names. The program is that list read
- * backwards: w3 starts as the set of accesses asked for; a rule that matches the device and allows takes its accesses out of the set,
- * and an empty set is a yes; one that denies and has any of those left is a no. So each access is decided by the last rule
- * that names it, also where one rule names reading and another writing. What no rule decides is denied. A rule for everything ("a")
- * decides all that is left, so what stands before it in the list never matters.
+ * backwards: w3 starts as the set of accesses asked for; a rule that matches the device and allows takes its accesses out of the
+ * set, and an empty set is a yes; one that denies and has any of those left is a no. So each access is decided by the last rule
+ * that names it, also where one rule names reading and another writing. What no rule decides is denied. A rule for everything
+ * ("a") decides all that is left, so what stands before it in the list never matters.
  *
- * At an update the new program takes the place of the old one in one call (BPF_F_REPLACE). Ours is known by its name among those that
- * others (systemd) put there.
+ * At an update the new program takes the place of the old one in one call (BPF_F_REPLACE). Ours is known by its name among those
+ * that others (systemd) put there.
  */
 #include <linux/bpf.h>
 #include <stdio.h>

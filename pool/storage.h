@@ -16,7 +16,7 @@
 #include "base/error.h"
 
 enum bsn_storage_kind {
-	BSN_STORAGE_PLAIN,   /* directories without a limit: only where the host can do nothing better and was allowed (--enforce available) */
+	BSN_STORAGE_PLAIN, /* directories without a limit: only where the host can do nothing better and was allowed (--enforce available) */
 	BSN_STORAGE_PROJECT,
 	BSN_STORAGE_LOOP
 };
@@ -56,7 +56,7 @@ int bsn_storage_create(int dirfd, const struct bsn_storage *storage, struct basi
 int bsn_storage_open(int dirfd, const struct bsn_storage *storage, int *ret_fd, struct basin_error *err);
 
 struct bsn_storage_usage {
-	int64_t bytes, bytes_max;   /* max: -1 without limit */
+	int64_t bytes, bytes_max; /* max: -1 without limit */
 	int64_t inodes, inodes_max;
 };
 
