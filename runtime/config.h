@@ -276,7 +276,7 @@ struct bsn_config {
 	struct bsn_pairs net_devices; /* host's name -> name in the container (the same when none is given) */
 	const char *cgroups_path;     /* NULL: not given */
 	struct bsn_cgroup_resources resources;
-	struct bsn_pairs sysctl; /* "net.ipv4.ip_forward" (dots), checked against the namespaces */
+	struct bsn_pairs sysctl; /* keys are paths below /proc/sys ("net/ipv4/ip_forward"), each checked to belong to a namespace */
 	struct bsn_seccomp_config seccomp;
 	unsigned long rootfs_propagation; /* MS_SHARED and friends, with MS_REC where runc has it; 0: not given */
 	struct bsn_strings masked_paths;

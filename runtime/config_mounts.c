@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.json's mounts: each with its options turned into flags (runtime/mount_options.c) and the rest kept as the file system's data. */
+#include <string.h>
+
+#include "base/str.h"
+#include "runtime/config_parse.h"
+#include "runtime/mount_options.h"
+
+static int join_data(struct bsn_config *config, struct bsn_mount *mount, struct basin_error *err)
+{
+	auto_str struct bsn_str joined = { 0 };
+	for (size_t i = 0; i < mount->data.count; i++)
+		bsn_str_addf(&joined, "%s%s", i > 0 ? "," : "", mount->data.of[i]);
+	mount->data_joined = joined.failed ? NULL : bsn_arena_strdup(config->arena, bsn_str_text(&joined));
+	return mount->data_joined == NULL ? bsn_config_no_memory(err) : 0;
+}
+
+static int parse_options(struct bsn_config *config, const json_t *json, const char *path, struct bsn_mount *mount, struct basin_error *err)
+{
+	struct bsn_strings options = { 0 };
+	int r = bsn_config_strings(config, json, path, "options", &options, err);
+	if (r < 0)
+		return r;
+	if (options.count > 0) {
+		mount->data.of = bsn_arena_array(config->arena, options.count + 1, sizeof(*mount->data.of));
+		mount->propagation = bsn_arena_array(config->arena, options.count, sizeof(*mount->propagation));
+		if (mount->data.of == NULL || mount->propagation == NULL)
+			return bsn_config_no_memory(err);
+	}
+	for (size_t i = 0; i < options.count; i++) {
+		unsigned long propagation;
+		if (!bsn_mount_option_apply(mount, options.of[i], &propagation)) {
+			if (options.of[i][0] == '\0' || options.of[i][0] == '=')
+				return bsn_config_wrong(err, "%s.options[%zu]: \"%s\" is not an option", path, i, options.of[i]);
+			mount->data.of[mount->data.count++] = options.of[i];
+		} else if (propagation != 0) {
+			mount->propagation[mount->propagation_count++] = propagation;
+		}
+	}
+	return join_data(config, mount, err);
+}
+
+static int parse_idmap(struct bsn_config *config, const json_t *json, const char *path, struct bsn_mount *mount, struct basin_error *err)
+{
+	int r = bsn_config_id_maps(config, json, path, "uidMappings", &mount->uid_maps, err);
+	if (r >= 0)
+		r = bsn_config_id_maps(config, json, path, "gidMappings", &mount->gid_maps, err);
+	if (r < 0)
+		return r;
+	if ((mount->uid_maps.count > 0) != (mount->gid_maps.count > 0))
+		return bsn_config_wrong(err, "%s: uidMappings and gidMappings must be given together", path);
+	if (mount->uid_maps.count > 0)
+		mount->idmap = true;
+	if (mount->idmap && !mount->bind)
+		return bsn_config_wrong(err, "%s: ids can be mapped for a bind mount only", path);
+	return 0;
+}
+
+static int check_mount(const struct bsn_mount *mount, const char *path, struct basin_error *err)
+{
+	if (mount->bind && mount->source == NULL && !mount->remount)
+		return bsn_config_wrong(err, "%s.source: a bind mount needs one", path);
+	if (!mount->bind && !mount->remount && mount->type == NULL)
+		return bsn_config_wrong(err, "%s.type: must be given, unless options has \"bind\" or \"rbind\"", path);
+	if (mount->tmpcopyup && (mount->bind || mount->type == NULL || !bsn_streq(mount->type, "tmpfs")))
+		return bsn_config_wrong(err, "%s.options: tmpcopyup is for type \"tmpfs\" only", path);
+	return 0;
+}
+
+static int parse_mount(struct bsn_config *config, const json_t *json, const char *path, struct bsn_mount *mount, struct basin_error *err)
+{
+	int r = bsn_config_required(json, path, "destination", &mount->destination, err);
+	if (r >= 0)
+		r = bsn_json_get_string(json, path, "source", &mount->source, err);
+	if (r >= 0)
+		r = bsn_json_get_string(json, path, "type", &mount->type, err);
+	if (r < 0)
+		return r;
+	if (mount->destination[0] != '/')
+		mount->destination = bsn_arena_format(config->arena, "/%s", mount->destination);
+	if (mount->destination == NULL)
+		return bsn_config_no_memory(err);
+	if (mount->source != NULL && mount->source[0] == '\0')
+		mount->source = NULL;
+	if (mount->type != NULL && mount->type[0] == '\0')
+		mount->type = NULL;
+	mount->bind = mount->type != NULL && bsn_streq(mount->type, "bind");
+	r = parse_options(config, json, path, mount, err);
+	if (r >= 0)
+		r = parse_idmap(config, json, path, mount, err);
+	return r < 0 ? r : check_mount(mount, path, err);
+}
+
+int bsn_config_mounts(struct bsn_config *config, const json_t *root, struct basin_error *err)
+{
+	json_t *array = NULL;
+	char path[BSN_CONFIG_PATH];
+	const json_t *element;
+	int r = bsn_config_array(config, root, "", "mounts", sizeof(*config->mounts), &array, &config->mounts, err);
+	for (size_t i = 0; r >= 0 && i < json_array_size(array); i++) {
+		r = bsn_config_element(array, i, "", "mounts", path, &element, err);
+		if (r >= 0)
+			r = parse_mount(config, element, path, &config->mounts[i], err);
+	}
+	config->mount_count = json_array_size(array);
+	return r;
+}
