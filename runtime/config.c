@@ -24,7 +24,8 @@ const char *bsn_hook_name(enum bsn_hook_kind kind)
 	return hook_names[kind];
 }
 
-static int parse_hook(struct bsn_config *config, const json_t *json, const char *path, struct bsn_hook *ret, struct basin_error *err)
+static int parse_hook(struct bsn_config *config, const json_t *json, const char *path, struct bsn_hook *ret,
+		      struct basin_error *err)
 {
 	int64_t timeout = 0;
 	int r = bsn_config_required(json, path, "path", &ret->path, err);

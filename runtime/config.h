@@ -21,7 +21,7 @@
 #include "pool/cgroup.h" /* struct bsn_cgroup_resources */
 #include "runtime/caps.h"
 
-#define BSN_OCI_VERSION "1.3.0"
+#define BSN_OCI_VERSION     "1.3.0"
 #define BSN_OCI_VERSION_MIN "1.0.0"
 
 struct bsn_strings {
@@ -76,12 +76,12 @@ struct bsn_process_config {
 	bool terminal;
 	uint16_t console_height; /* 0: not given */
 	uint16_t console_width;
-	const char *cwd; /* absolute */
+	const char *cwd;         /* absolute */
 	struct bsn_strings args; /* not empty when given, unless the caller allowed it */
-	struct bsn_strings env; /* "NAME=value" */
+	struct bsn_strings env;  /* "NAME=value" */
 	uid_t uid;
 	gid_t gid;
-	int umask; /* -1: not given */
+	int umask;     /* -1: not given */
 	gid_t *groups; /* additionalGids */
 	size_t group_count;
 	bool capabilities_given;
@@ -92,7 +92,7 @@ struct bsn_process_config {
 	bool oom_score_adj_given;
 	int oom_score_adj;
 	struct bsn_scheduler scheduler;
-	int io_priority; /* the value for ioprio_set(2); -1: not given */
+	int io_priority;         /* the value for ioprio_set(2); -1: not given */
 	const char *cpu_initial; /* execCPUAffinity: a checked cpu list ("0-3,7"); NULL: not given */
 	const char *cpu_final;
 	const char *apparmor_profile; /* NULL: not given */
@@ -108,12 +108,13 @@ struct bsn_process_config {
  */
 struct bsn_mount {
 	const char *destination; /* absolute (a relative one has "/" put before it, as runc does); not cleaned of ".." or "//" */
-	const char *source; /* NULL: not given */
-	const char *type;   /* NULL: not given; bind mounts have whatever was given */
-	bool bind;          /* bind or rbind, by option or type */
+	const char *source;      /* NULL: not given */
+	const char *type;        /* NULL: not given; bind mounts have whatever was given */
+	bool bind;               /* bind or rbind, by option or type */
 	bool bind_recursive;
 	bool remount;
-	unsigned long sb_flags; /* MS_RDONLY MS_SYNCHRONOUS MS_DIRSYNC MS_MANDLOCK MS_LAZYTIME MS_SILENT MS_I_VERSION MS_POSIXACL */
+	unsigned long
+		sb_flags; /* MS_RDONLY MS_SYNCHRONOUS MS_DIRSYNC MS_MANDLOCK MS_LAZYTIME MS_SILENT MS_I_VERSION MS_POSIXACL */
 	unsigned long sb_clear; /* the ones an option took back explicitly ("rw", "async", ...) */
 	uint64_t attr_set;      /* MOUNT_ATTR_... of this mount */
 	uint64_t attr_clear;
@@ -158,7 +159,7 @@ int bsn_namespace_flag(enum bsn_namespace kind);
 const char *bsn_namespace_file(enum bsn_namespace kind);
 
 struct bsn_device {
-	char type; /* 'c' (also for "u"), 'b' or 'p' */
+	char type;        /* 'c' (also for "u"), 'b' or 'p' */
 	const char *path; /* absolute */
 	unsigned int major;
 	unsigned int minor;
@@ -177,9 +178,9 @@ struct bsn_time_offset {
 /* set_mempolicy(2) */
 struct bsn_memory_policy {
 	bool given;
-	int mode; /* MPOL_... */
+	int mode;           /* MPOL_... */
 	unsigned int flags; /* MPOL_F_... */
-	const char *nodes; /* a checked list "0-3,7"; NULL: not given */
+	const char *nodes;  /* a checked list "0-3,7"; NULL: not given */
 };
 
 struct bsn_intel_rdt {
@@ -212,7 +213,7 @@ struct bsn_seccomp_config {
 	bool given;
 	uint32_t default_action;
 	struct bsn_strings architectures; /* "SCMP_ARCH_X86_64" and so on, checked; the native one comes on top */
-	unsigned int flags; /* SECCOMP_FILTER_FLAG_... for seccomp(2) */
+	unsigned int flags;               /* SECCOMP_FILTER_FLAG_... for seccomp(2) */
 	struct bsn_seccomp_rule *rules;
 	size_t rule_count;
 	const char *listener_path;     /* NULL: not given */
@@ -237,7 +238,7 @@ enum bsn_hook_kind {
 const char *bsn_hook_name(enum bsn_hook_kind kind); /* "createRuntime" */
 
 struct bsn_hook {
-	const char *path; /* absolute */
+	const char *path;        /* absolute */
 	struct bsn_strings args; /* argv, args[0] included; empty: the path alone */
 	struct bsn_strings env;
 	bool env_given; /* false: the hook inherits the runtime's environment, as in runc */
@@ -276,7 +277,8 @@ struct bsn_config {
 	struct bsn_pairs net_devices; /* host's name -> name in the container (the same when none is given) */
 	const char *cgroups_path;     /* NULL: not given */
 	struct bsn_cgroup_resources resources;
-	struct bsn_pairs sysctl; /* keys are paths below /proc/sys ("net/ipv4/ip_forward"), each checked to belong to a namespace */
+	struct bsn_pairs
+		sysctl; /* keys are paths below /proc/sys ("net/ipv4/ip_forward"), each checked to belong to a namespace */
 	struct bsn_seccomp_config seccomp;
 	unsigned long rootfs_propagation; /* MS_SHARED and friends, with MS_REC where runc has it; 0: not given */
 	struct bsn_strings masked_paths;
@@ -292,7 +294,8 @@ struct bsn_config {
 #define BSN_CONFIG_NO_ARGS 1u /* process.args may be missing: basin's own init then waits for signals */
 
 /* Parses and checks a config.json. */
-int bsn_config_parse(const char *text, size_t length, unsigned int flags, struct bsn_config **ret_config, struct basin_error *err);
+int bsn_config_parse(const char *text, size_t length, unsigned int flags, struct bsn_config **ret_config,
+		     struct basin_error *err);
 /* The same for a process object alone (`exec --process`); only .process of the result is filled. */
 int bsn_config_parse_process(const char *text, size_t length, struct bsn_config **ret_config, struct basin_error *err);
 void bsn_config_free(struct bsn_config *config);

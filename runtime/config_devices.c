@@ -83,7 +83,7 @@ static int parse_net_devices(struct bsn_config *config, const json_t *json, stru
 		return bsn_config_no_memory(err);
 	const char *host;
 	json_t *device;
-	json_object_foreach(map, host, device) {
+	json_object_foreach (map, host, device) {
 		char path[BSN_CONFIG_PATH];
 		const char *name = host;
 		bsn_format(path, sizeof(path), "linux.netDevices[\"%.64s\"]", host);

@@ -14,10 +14,14 @@ static const struct {
 	const char *file;
 	int flag;
 } namespaces[BSN_NAMESPACES] = {
-	[BSN_NS_USER] = { "user", "user", CLONE_NEWUSER },     [BSN_NS_MOUNT] = { "mount", "mnt", CLONE_NEWNS },
-	[BSN_NS_PID] = { "pid", "pid", CLONE_NEWPID },         [BSN_NS_NETWORK] = { "network", "net", CLONE_NEWNET },
-	[BSN_NS_IPC] = { "ipc", "ipc", CLONE_NEWIPC },         [BSN_NS_UTS] = { "uts", "uts", CLONE_NEWUTS },
-	[BSN_NS_CGROUP] = { "cgroup", "cgroup", CLONE_NEWCGROUP }, [BSN_NS_TIME] = { "time", "time", CLONE_NEWTIME },
+	[BSN_NS_USER] = { "user", "user", CLONE_NEWUSER },
+	[BSN_NS_MOUNT] = { "mount", "mnt", CLONE_NEWNS },
+	[BSN_NS_PID] = { "pid", "pid", CLONE_NEWPID },
+	[BSN_NS_NETWORK] = { "network", "net", CLONE_NEWNET },
+	[BSN_NS_IPC] = { "ipc", "ipc", CLONE_NEWIPC },
+	[BSN_NS_UTS] = { "uts", "uts", CLONE_NEWUTS },
+	[BSN_NS_CGROUP] = { "cgroup", "cgroup", CLONE_NEWCGROUP },
+	[BSN_NS_TIME] = { "time", "time", CLONE_NEWTIME },
 };
 
 const char *bsn_namespace_name(enum bsn_namespace kind)
@@ -54,8 +58,9 @@ static int parse_namespace(struct bsn_config *config, const json_t *json, const 
 		return r;
 	int kind = find_namespace(type);
 	if (kind < 0)
-		return bsn_config_wrong(err,
-					"%s.type: \"%s\" is not known, use one of user, mount, pid, network, ipc, uts, cgroup, time", at, type);
+		return bsn_config_wrong(
+			err, "%s.type: \"%s\" is not known, use one of user, mount, pid, network, ipc, uts, cgroup, time", at,
+			type);
 	struct bsn_namespace_config *ns = &config->namespaces[kind];
 	if (ns->given)
 		return bsn_config_wrong(err, "%s.type: a second namespace of type \"%s\"", at, type);
@@ -103,7 +108,8 @@ static int check_idmapped_mounts(const struct bsn_config *config, struct basin_e
 {
 	for (size_t i = 0; i < config->mount_count; i++)
 		if (config->mounts[i].idmap && config->mounts[i].uid_maps.count == 0 && !config->namespaces[BSN_NS_USER].given)
-			return bsn_config_wrong(err, "mounts[%zu]: idmap needs uidMappings and gidMappings, or a user namespace", i);
+			return bsn_config_wrong(err, "mounts[%zu]: idmap needs uidMappings and gidMappings, or a user namespace",
+						i);
 	return 0;
 }
 
@@ -134,7 +140,7 @@ static int parse_time_offsets(struct bsn_config *config, const json_t *json, str
 		return r;
 	const char *clock;
 	json_t *value;
-	json_object_foreach(offsets, clock, value)
+	json_object_foreach (offsets, clock, value)
 		if (!bsn_streq(clock, "boottime") && !bsn_streq(clock, "monotonic"))
 			return bsn_config_wrong(err, "linux.timeOffsets.%s: only boottime and monotonic have offsets", clock);
 	if (!config->namespaces[BSN_NS_TIME].given || config->namespaces[BSN_NS_TIME].path != NULL)
@@ -144,11 +150,16 @@ static int parse_time_offsets(struct bsn_config *config, const json_t *json, str
 }
 
 static const struct bsn_config_word propagation_words[] = {
-	{ "private", MS_PRIVATE },         { "rprivate", MS_PRIVATE | MS_REC },
-	{ "slave", MS_SLAVE },             { "rslave", MS_SLAVE | MS_REC },
-	{ "shared", MS_SHARED },           { "rshared", MS_SHARED | MS_REC },
-	{ "unbindable", MS_UNBINDABLE },   { "runbindable", MS_UNBINDABLE | MS_REC },
-	{ "", 0 },                         { NULL, 0 },
+	{ "private", MS_PRIVATE },
+	{ "rprivate", MS_PRIVATE | MS_REC },
+	{ "slave", MS_SLAVE },
+	{ "rslave", MS_SLAVE | MS_REC },
+	{ "shared", MS_SHARED },
+	{ "rshared", MS_SHARED | MS_REC },
+	{ "unbindable", MS_UNBINDABLE },
+	{ "runbindable", MS_UNBINDABLE | MS_REC },
+	{ "", 0 },
+	{ NULL, 0 },
 };
 
 static int parse_personality(struct bsn_config *config, const json_t *json, struct basin_error *err)
@@ -177,10 +188,10 @@ static int parse_personality(struct bsn_config *config, const json_t *json, stru
 static int parse_memory_policy(struct bsn_config *config, const json_t *json, struct basin_error *err)
 {
 	static const struct bsn_config_word modes[] = {
-		{ "MPOL_DEFAULT", MPOL_DEFAULT },     { "MPOL_BIND", MPOL_BIND },
+		{ "MPOL_DEFAULT", MPOL_DEFAULT },       { "MPOL_BIND", MPOL_BIND },
 		{ "MPOL_INTERLEAVE", MPOL_INTERLEAVE }, { "MPOL_WEIGHTED_INTERLEAVE", 6 /* headers before 6.9 lack it */ },
-		{ "MPOL_PREFERRED", MPOL_PREFERRED }, { "MPOL_PREFERRED_MANY", MPOL_PREFERRED_MANY },
-		{ "MPOL_LOCAL", MPOL_LOCAL },         { NULL, 0 },
+		{ "MPOL_PREFERRED", MPOL_PREFERRED },   { "MPOL_PREFERRED_MANY", MPOL_PREFERRED_MANY },
+		{ "MPOL_LOCAL", MPOL_LOCAL },           { NULL, 0 },
 	};
 	static const struct bsn_config_word flag_words[] = {
 		{ "MPOL_F_NUMA_BALANCING", MPOL_F_NUMA_BALANCING },

@@ -15,7 +15,8 @@ static int join_data(struct bsn_config *config, struct bsn_mount *mount, struct 
 	return mount->data_joined == NULL ? bsn_config_no_memory(err) : 0;
 }
 
-static int parse_options(struct bsn_config *config, const json_t *json, const char *path, struct bsn_mount *mount, struct basin_error *err)
+static int parse_options(struct bsn_config *config, const json_t *json, const char *path, struct bsn_mount *mount,
+			 struct basin_error *err)
 {
 	struct bsn_strings options = { 0 };
 	int r = bsn_config_strings(config, json, path, "options", &options, err);
@@ -40,7 +41,8 @@ static int parse_options(struct bsn_config *config, const json_t *json, const ch
 	return join_data(config, mount, err);
 }
 
-static int parse_idmap(struct bsn_config *config, const json_t *json, const char *path, struct bsn_mount *mount, struct basin_error *err)
+static int parse_idmap(struct bsn_config *config, const json_t *json, const char *path, struct bsn_mount *mount,
+		       struct basin_error *err)
 {
 	int r = bsn_config_id_maps(config, json, path, "uidMappings", &mount->uid_maps, err);
 	if (r >= 0)
@@ -67,7 +69,8 @@ static int check_mount(const struct bsn_mount *mount, const char *path, struct b
 	return 0;
 }
 
-static int parse_mount(struct bsn_config *config, const json_t *json, const char *path, struct bsn_mount *mount, struct basin_error *err)
+static int parse_mount(struct bsn_config *config, const json_t *json, const char *path, struct bsn_mount *mount,
+		       struct basin_error *err)
 {
 	int r = bsn_config_required(json, path, "destination", &mount->destination, err);
 	if (r >= 0)

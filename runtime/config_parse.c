@@ -13,8 +13,8 @@ static const char *dot(const char *path)
 	return path[0] != '\0' ? "." : "";
 }
 
-int bsn_config_array(struct bsn_config *config, const json_t *object, const char *path, const char *key, size_t size, json_t **ret_array,
-		     void *ret_of, struct basin_error *err)
+int bsn_config_array(struct bsn_config *config, const json_t *object, const char *path, const char *key, size_t size,
+		     json_t **ret_array, void *ret_of, struct basin_error *err)
 {
 	json_t *array = NULL;
 	int r = bsn_json_get_array(object, path, key, &array, err);
@@ -43,8 +43,8 @@ int bsn_config_element(const json_t *array, size_t i, const char *path, const ch
 	return 0;
 }
 
-int bsn_config_strings(struct bsn_config *config, const json_t *object, const char *path, const char *key, struct bsn_strings *ret,
-		       struct basin_error *err)
+int bsn_config_strings(struct bsn_config *config, const json_t *object, const char *path, const char *key,
+		       struct bsn_strings *ret, struct basin_error *err)
 {
 	json_t *array = NULL;
 	const char **of = NULL;
@@ -72,7 +72,8 @@ int bsn_config_paths(struct bsn_config *config, const json_t *object, const char
 		return r;
 	for (size_t i = 0; i < paths.count; i++)
 		if (paths.of[i][0] != '/')
-			return bsn_config_wrong(err, "%s%s%s[%zu]: \"%s\" is not an absolute path", path, dot(path), key, i, paths.of[i]);
+			return bsn_config_wrong(err, "%s%s%s[%zu]: \"%s\" is not an absolute path", path, dot(path), key, i,
+						paths.of[i]);
 	*ret = paths;
 	return 0;
 }
@@ -90,7 +91,7 @@ int bsn_config_pairs(struct bsn_config *config, const json_t *object, const char
 	size_t count = 0;
 	const char *name;
 	json_t *value;
-	json_object_foreach(map, name, value) {
+	json_object_foreach (map, name, value) {
 		if (!json_is_string(value))
 			return bsn_config_wrong(err, "%s%s%s[\"%s\"]: expected a string, found %s", path, dot(path), key, name,
 						bsn_json_type(value));
@@ -125,8 +126,8 @@ static bool overlap(uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_size)
 	return (uint64_t)a < (uint64_t)b + b_size && (uint64_t)b < (uint64_t)a + a_size;
 }
 
-int bsn_config_id_maps(struct bsn_config *config, const json_t *object, const char *path, const char *key, struct bsn_id_maps *ret,
-		       struct basin_error *err)
+int bsn_config_id_maps(struct bsn_config *config, const json_t *object, const char *path, const char *key,
+		       struct bsn_id_maps *ret, struct basin_error *err)
 {
 	json_t *array = NULL;
 	struct bsn_id_map *of = NULL;
@@ -184,8 +185,8 @@ int bsn_config_word(const json_t *object, const char *path, const char *key, con
 	return 1;
 }
 
-int bsn_config_word_mask(const json_t *object, const char *path, const char *key, const struct bsn_config_word *words, uint64_t *ret,
-			 bool *ret_given, struct basin_error *err)
+int bsn_config_word_mask(const json_t *object, const char *path, const char *key, const struct bsn_config_word *words,
+			 uint64_t *ret, bool *ret_given, struct basin_error *err)
 {
 	json_t *array = NULL;
 	uint64_t mask = 0;
@@ -237,7 +238,8 @@ int bsn_config_list(const json_t *object, const char *path, const char *key, con
 	if (r <= 0 || text[0] == '\0')
 		return r < 0 ? r : 0;
 	if (!is_list(text))
-		return bsn_config_wrong(err, "%s%s%s: \"%s\" is not a list of numbers and ranges (\"0-3,7\")", path, dot(path), key, text);
+		return bsn_config_wrong(err, "%s%s%s: \"%s\" is not a list of numbers and ranges (\"0-3,7\")", path, dot(path),
+					key, text);
 	*ret = text;
 	return 1;
 }

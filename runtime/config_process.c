@@ -8,14 +8,22 @@
 #include "runtime/config_parse.h"
 
 static const struct bsn_config_word rlimit_words[] = {
-	{ "RLIMIT_AS", RLIMIT_AS },           { "RLIMIT_CORE", RLIMIT_CORE },
-	{ "RLIMIT_CPU", RLIMIT_CPU },         { "RLIMIT_DATA", RLIMIT_DATA },
-	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },     { "RLIMIT_LOCKS", RLIMIT_LOCKS },
-	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK }, { "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
-	{ "RLIMIT_NICE", RLIMIT_NICE },       { "RLIMIT_NOFILE", RLIMIT_NOFILE },
-	{ "RLIMIT_NPROC", RLIMIT_NPROC },     { "RLIMIT_RSS", RLIMIT_RSS },
-	{ "RLIMIT_RTPRIO", RLIMIT_RTPRIO },   { "RLIMIT_RTTIME", RLIMIT_RTTIME },
-	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING }, { "RLIMIT_STACK", RLIMIT_STACK },
+	{ "RLIMIT_AS", RLIMIT_AS },
+	{ "RLIMIT_CORE", RLIMIT_CORE },
+	{ "RLIMIT_CPU", RLIMIT_CPU },
+	{ "RLIMIT_DATA", RLIMIT_DATA },
+	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },
+	{ "RLIMIT_LOCKS", RLIMIT_LOCKS },
+	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },
+	{ "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
+	{ "RLIMIT_NICE", RLIMIT_NICE },
+	{ "RLIMIT_NOFILE", RLIMIT_NOFILE },
+	{ "RLIMIT_NPROC", RLIMIT_NPROC },
+	{ "RLIMIT_RSS", RLIMIT_RSS },
+	{ "RLIMIT_RTPRIO", RLIMIT_RTPRIO },
+	{ "RLIMIT_RTTIME", RLIMIT_RTTIME },
+	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING },
+	{ "RLIMIT_STACK", RLIMIT_STACK },
 	{ NULL, 0 },
 };
 
@@ -41,7 +49,8 @@ static int parse_console(struct bsn_process_config *process, const json_t *json,
 	return 0;
 }
 
-static int parse_command(struct bsn_config *config, const json_t *json, const char *path, unsigned int flags, struct basin_error *err)
+static int parse_command(struct bsn_config *config, const json_t *json, const char *path, unsigned int flags,
+			 struct basin_error *err)
 {
 	struct bsn_process_config *process = &config->process;
 	int r = bsn_config_required(json, path, "cwd", &process->cwd, err);
@@ -111,12 +120,14 @@ static int parse_cap_set(const json_t *caps, const char *path, const char *key, 
 	for (size_t i = 0; i < json_array_size(array); i++) {
 		const json_t *element = json_array_get(array, i);
 		if (!json_is_string(element))
-			return bsn_config_wrong(err, "%s.%s[%zu]: expected a string, found %s", path, key, i, bsn_json_type(element));
+			return bsn_config_wrong(err, "%s.%s[%zu]: expected a string, found %s", path, key, i,
+						bsn_json_type(element));
 		int cap = bsn_cap_parse(json_string_value(element));
 		if (cap >= 0)
 			*ret_mask |= UINT64_C(1) << cap;
 		else
-			bsn_warn("%s.%s[%zu]: \"%s\" is not a capability known here; left out", path, key, i, json_string_value(element));
+			bsn_warn("%s.%s[%zu]: \"%s\" is not a capability known here; left out", path, key, i,
+				 json_string_value(element));
 	}
 	return 0;
 }
@@ -177,7 +188,8 @@ static int parse_rlimits(struct bsn_config *config, const json_t *json, const ch
 	return r;
 }
 
-int bsn_config_process(struct bsn_config *config, const json_t *json, const char *path, unsigned int flags, struct basin_error *err)
+int bsn_config_process(struct bsn_config *config, const json_t *json, const char *path, unsigned int flags,
+		       struct basin_error *err)
 {
 	struct bsn_process_config *process = &config->process;
 	int64_t oom = 0;

@@ -138,8 +138,8 @@ static int parse_block_io(struct bsn_cgroup_resources *resources, const json_t *
 		const char *key;
 		enum bsn_cgroup_io_kind kind;
 	} lists[] = {
-		{ "weightDevice", BSN_IO_WEIGHT },          { "throttleReadBpsDevice", BSN_IO_RBPS },
-		{ "throttleWriteBpsDevice", BSN_IO_WBPS },  { "throttleReadIOPSDevice", BSN_IO_RIOPS },
+		{ "weightDevice", BSN_IO_WEIGHT },           { "throttleReadBpsDevice", BSN_IO_RBPS },
+		{ "throttleWriteBpsDevice", BSN_IO_WBPS },   { "throttleReadIOPSDevice", BSN_IO_RIOPS },
 		{ "throttleWriteIOPSDevice", BSN_IO_WIOPS },
 	};
 	uint64_t weight = 0;
@@ -196,7 +196,7 @@ static int parse_rdma(struct bsn_cgroup_resources *resources, const json_t *json
 	r = grow(&resources->rdma, resources->rdma_count, json_object_size(map), sizeof(*resources->rdma), err);
 	if (r < 0)
 		return r;
-	json_object_foreach(map, device, limits) {
+	json_object_foreach (map, device, limits) {
 		char at[BSN_CONFIG_PATH];
 		bsn_format(at, sizeof(at), "%s.rdma[\"%.64s\"]", path, device);
 		if (!json_is_object(limits))
@@ -229,11 +229,13 @@ static int parse_unified(struct bsn_cgroup_resources *resources, const json_t *j
 	r = grow(&resources->unified, resources->unified_count, json_object_size(map), sizeof(*resources->unified), err);
 	if (r < 0)
 		return r;
-	json_object_foreach(map, file, value) {
+	json_object_foreach (map, file, value) {
 		if (!json_is_string(value))
-			return bsn_config_wrong(err, "%s.unified[\"%s\"]: expected a string, found %s", path, file, bsn_json_type(value));
+			return bsn_config_wrong(err, "%s.unified[\"%s\"]: expected a string, found %s", path, file,
+						bsn_json_type(value));
 		if (strchr(file, '/') != NULL || strchr(file, '.') == NULL || file[0] == '.')
-			return bsn_config_wrong(err, "%s.unified[\"%s\"]: not a file of a cgroup like \"memory.high\"", path, file);
+			return bsn_config_wrong(err, "%s.unified[\"%s\"]: not a file of a cgroup like \"memory.high\"", path,
+						file);
 		struct bsn_cgroup_unified *unified = &resources->unified[resources->unified_count++];
 		unified->file = strdup(file);
 		unified->value = strdup(json_string_value(value));
@@ -251,7 +253,10 @@ static int parse_access(const json_t *json, const char *path, unsigned int *ret_
 	if (r < 0)
 		return r;
 	for (const char *at = text; *at != '\0'; at++) {
-		unsigned int bit = *at == 'r' ? BSN_DEVICE_READ : *at == 'w' ? BSN_DEVICE_WRITE : *at == 'm' ? BSN_DEVICE_MKNOD : 0;
+		unsigned int bit = *at == 'r'   ? BSN_DEVICE_READ
+				   : *at == 'w' ? BSN_DEVICE_WRITE
+				   : *at == 'm' ? BSN_DEVICE_MKNOD
+						: 0;
 		if (bit == 0)
 			return bsn_config_wrong(err, "%s.access: \"%s\" has letters other than r, w and m", path, text);
 		access |= bit;
@@ -262,7 +267,8 @@ static int parse_access(const json_t *json, const char *path, unsigned int *ret_
 
 static int parse_device_rule(const json_t *json, const char *path, struct bsn_device_rule *rule, struct basin_error *err)
 {
-	static const struct bsn_config_word types[] = { { "a", 'a' }, { "c", 'c' }, { "u", 'c' }, { "b", 'b' }, { "", 'a' }, { NULL, 0 } };
+	static const struct bsn_config_word types[] = { { "a", 'a' }, { "c", 'c' }, { "u", 'c' },
+							{ "b", 'b' }, { "", 'a' },  { NULL, 0 } };
 	uint64_t type = 'a';
 	rule->major = BSN_DEVICE_ANY;
 	rule->minor = BSN_DEVICE_ANY;
@@ -279,7 +285,8 @@ static int parse_device_rule(const json_t *json, const char *path, struct bsn_de
 	return r < 0 ? r : parse_access(json, path, &rule->access, err);
 }
 
-static int parse_device_rules(struct bsn_cgroup_resources *resources, const json_t *json, const char *path, struct basin_error *err)
+static int parse_device_rules(struct bsn_cgroup_resources *resources, const json_t *json, const char *path,
+			      struct basin_error *err)
 {
 	json_t *array = NULL;
 	char at[BSN_CONFIG_PATH];

@@ -11,8 +11,8 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
-#define SECCOMP "linux.seccomp"
-#define MAX_ERRNO 4095
+#define SECCOMP       "linux.seccomp"
+#define MAX_ERRNO     4095
 #define DEFAULT_ERRNO 1 /* EPERM, config-linux.md */
 
 static const struct bsn_config_word action_words[] = {
@@ -37,11 +37,11 @@ static const struct bsn_config_word flag_words[] = {
 };
 
 static const char *const architectures[] = {
-	"SCMP_ARCH_X86",         "SCMP_ARCH_X86_64",   "SCMP_ARCH_X32",        "SCMP_ARCH_ARM",      "SCMP_ARCH_AARCH64",
-	"SCMP_ARCH_MIPS",        "SCMP_ARCH_MIPS64",   "SCMP_ARCH_MIPS64N32",  "SCMP_ARCH_MIPSEL",   "SCMP_ARCH_MIPSEL64",
-	"SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC",      "SCMP_ARCH_PPC64",      "SCMP_ARCH_PPC64LE",  "SCMP_ARCH_S390",
-	"SCMP_ARCH_S390X",       "SCMP_ARCH_PARISC",   "SCMP_ARCH_PARISC64",   "SCMP_ARCH_RISCV64",  "SCMP_ARCH_LOONGARCH64",
-	"SCMP_ARCH_M68K",        "SCMP_ARCH_SH",       "SCMP_ARCH_SHEB",
+	"SCMP_ARCH_X86",         "SCMP_ARCH_X86_64", "SCMP_ARCH_X32",       "SCMP_ARCH_ARM",     "SCMP_ARCH_AARCH64",
+	"SCMP_ARCH_MIPS",        "SCMP_ARCH_MIPS64", "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL",  "SCMP_ARCH_MIPSEL64",
+	"SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC",    "SCMP_ARCH_PPC64",     "SCMP_ARCH_PPC64LE", "SCMP_ARCH_S390",
+	"SCMP_ARCH_S390X",       "SCMP_ARCH_PARISC", "SCMP_ARCH_PARISC64",  "SCMP_ARCH_RISCV64", "SCMP_ARCH_LOONGARCH64",
+	"SCMP_ARCH_M68K",        "SCMP_ARCH_SH",     "SCMP_ARCH_SHEB",
 };
 
 static const char *const operators[] = {
@@ -59,7 +59,8 @@ static bool is_in(const char *const *list, size_t count, const char *name)
 }
 
 /* An action with its errno: only ERRNO and TRACE carry one, and giving one to another is an error by the spec. */
-static int parse_action(const json_t *json, const char *path, const char *key, const char *errno_key, uint32_t *ret, struct basin_error *err)
+static int parse_action(const json_t *json, const char *path, const char *key, const char *errno_key, uint32_t *ret,
+			struct basin_error *err)
 {
 	uint64_t action = 0;
 	int64_t number = DEFAULT_ERRNO;
@@ -213,7 +214,8 @@ int bsn_config_seccomp(struct bsn_config *config, const json_t *json, struct bas
 		r = bsn_config_strings(config, section, SECCOMP, "architectures", &seccomp->architectures, err);
 	for (size_t i = 0; r >= 0 && i < seccomp->architectures.count; i++)
 		if (!KNOWN(architectures, seccomp->architectures.of[i]))
-			r = bsn_config_wrong(err, SECCOMP ".architectures[%zu]: \"%s\" is not known", i, seccomp->architectures.of[i]);
+			r = bsn_config_wrong(err, SECCOMP ".architectures[%zu]: \"%s\" is not known", i,
+					     seccomp->architectures.of[i]);
 	if (r >= 0)
 		r = parse_flags(seccomp, section, err);
 	if (r >= 0)

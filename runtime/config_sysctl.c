@@ -13,18 +13,12 @@ static const struct {
 	const char *key;
 	enum bsn_namespace kind;
 } owners[] = {
-	{ "net/", BSN_NS_NETWORK },
-	{ "fs/mqueue/", BSN_NS_IPC },
-	{ "kernel/msgmax", BSN_NS_IPC },
-	{ "kernel/msgmnb", BSN_NS_IPC },
-	{ "kernel/msgmni", BSN_NS_IPC },
-	{ "kernel/sem", BSN_NS_IPC },
-	{ "kernel/shmall", BSN_NS_IPC },
-	{ "kernel/shmmax", BSN_NS_IPC },
-	{ "kernel/shmmni", BSN_NS_IPC },
-	{ "kernel/shm_rmid_forced", BSN_NS_IPC },
-	{ "kernel/hostname", BSN_NS_UTS },
-	{ "kernel/domainname", BSN_NS_UTS },
+	{ "net/", BSN_NS_NETWORK },        { "fs/mqueue/", BSN_NS_IPC },
+	{ "kernel/msgmax", BSN_NS_IPC },   { "kernel/msgmnb", BSN_NS_IPC },
+	{ "kernel/msgmni", BSN_NS_IPC },   { "kernel/sem", BSN_NS_IPC },
+	{ "kernel/shmall", BSN_NS_IPC },   { "kernel/shmmax", BSN_NS_IPC },
+	{ "kernel/shmmni", BSN_NS_IPC },   { "kernel/shm_rmid_forced", BSN_NS_IPC },
+	{ "kernel/hostname", BSN_NS_UTS }, { "kernel/domainname", BSN_NS_UTS },
 	{ "user/", BSN_NS_USER },
 };
 
@@ -59,7 +53,8 @@ static int check_sysctl(const struct bsn_config *config, const char *key, const 
 {
 	int kind = leaves(path) ? -EINVAL : find_owner(path);
 	if (kind < 0)
-		return bsn_config_wrong(err, "linux.sysctl[\"%s\"]: not a setting of a namespace, so it would change the host", key);
+		return bsn_config_wrong(err, "linux.sysctl[\"%s\"]: not a setting of a namespace, so it would change the host",
+					key);
 	if (!config->namespaces[kind].given)
 		return bsn_config_wrong(err, "linux.sysctl[\"%s\"]: needs a namespace of type \"%s\" in linux.namespaces", key,
 					bsn_namespace_name((enum bsn_namespace)kind));

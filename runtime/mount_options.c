@@ -5,16 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 enum kind {
-	NOTHING,     /* known, and the default */
-	SET,         /* value into the mount's attributes */
-	CLEAR,       /* and out of them */
-	SET_ALL,     /* the same for the mount and all below it */
+	NOTHING, /* known, and the default */
+	SET,     /* value into the mount's attributes */
+	CLEAR,   /* and out of them */
+	SET_ALL, /* the same for the mount and all below it */
 	CLEAR_ALL,
-	SUPER,       /* value into the superblock's flags */
+	SUPER, /* value into the superblock's flags */
 	SUPER_CLEAR,
-	READ_ONLY,   /* both mount and superblock */
+	READ_ONLY, /* both mount and superblock */
 	READ_WRITE,
 	PROPAGATION,
 	BIND,

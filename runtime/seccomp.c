@@ -41,7 +41,8 @@ static int add_architectures(scmp_filter_ctx context, const struct bsn_seccomp_c
 		if (r >= 0)
 			r = seccomp_arch_add(context, arch);
 		if (r < 0 && r != -EEXIST)
-			return bsn_fail(err, BASIN_UNSUPPORTED, -r, "linux.seccomp.architectures[%zu]: libseccomp %s cannot filter \"%s\"", i,
+			return bsn_fail(err, BASIN_UNSUPPORTED, -r,
+					"linux.seccomp.architectures[%zu]: libseccomp %s cannot filter \"%s\"", i,
 					bsn_seccomp_version(), seccomp->architectures.of[i]);
 	}
 	return 0;
@@ -53,8 +54,12 @@ static enum scmp_compare comparison(const char *op)
 		const char *name;
 		enum scmp_compare op;
 	} table[] = {
-		{ "SCMP_CMP_NE", SCMP_CMP_NE }, { "SCMP_CMP_LT", SCMP_CMP_LT }, { "SCMP_CMP_LE", SCMP_CMP_LE },
-		{ "SCMP_CMP_EQ", SCMP_CMP_EQ }, { "SCMP_CMP_GE", SCMP_CMP_GE }, { "SCMP_CMP_GT", SCMP_CMP_GT },
+		{ "SCMP_CMP_NE", SCMP_CMP_NE },
+		{ "SCMP_CMP_LT", SCMP_CMP_LT },
+		{ "SCMP_CMP_LE", SCMP_CMP_LE },
+		{ "SCMP_CMP_EQ", SCMP_CMP_EQ },
+		{ "SCMP_CMP_GE", SCMP_CMP_GE },
+		{ "SCMP_CMP_GT", SCMP_CMP_GT },
 		{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
 	};
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
@@ -101,15 +106,16 @@ static int add_rule(scmp_filter_ctx context, const struct bsn_seccomp_config *se
 		if (call == __NR_SCMP_ERROR) {
 			if (seccomp->unknown_is_error)
 				return bsn_fail(err, BASIN_USAGE, EINVAL,
-						"linux.seccomp.syscalls[%zu].names[%zu]: \"%s\" is not a system call known here", index, i,
-						rule->names.of[i]);
-			bsn_debug("linux.seccomp.syscalls[%zu].names[%zu]: \"%s\" is not a system call known here; left out", index, i,
-				  rule->names.of[i]);
+						"linux.seccomp.syscalls[%zu].names[%zu]: \"%s\" is not a system call known here",
+						index, i, rule->names.of[i]);
+			bsn_debug("linux.seccomp.syscalls[%zu].names[%zu]: \"%s\" is not a system call known here; left out",
+				  index, i, rule->names.of[i]);
 			continue;
 		}
 		int r = add_call(context, rule, call);
 		if (r < 0 && r != -EEXIST)
-			return bsn_fail_sys(err, -r, "linux.seccomp.syscalls[%zu]: libseccomp %s does not take the rule for \"%s\"", index,
+			return bsn_fail_sys(err, -r,
+					    "linux.seccomp.syscalls[%zu]: libseccomp %s does not take the rule for \"%s\"", index,
 					    bsn_seccomp_version(), rule->names.of[i]);
 	}
 	return 0;
@@ -146,8 +152,8 @@ static int compile(const struct bsn_seccomp_config *seccomp, struct bsn_seccomp_
 		r = export_code(context, &code, &length, err);
 	if (r < 0)
 		return r;
-	return bsn_seccomp_join_enosys(seccomp, (const struct sock_filter *)(const void *)code, length / sizeof(struct sock_filter), filter,
-				       err);
+	return bsn_seccomp_join_enosys(seccomp, (const struct sock_filter *)(const void *)code,
+				       length / sizeof(struct sock_filter), filter, err);
 }
 
 static unsigned int load_flags(const struct bsn_seccomp_config *seccomp)
@@ -159,7 +165,9 @@ static unsigned int load_flags(const struct bsn_seccomp_config *seccomp)
 		if ((flags & SECCOMP_FILTER_FLAG_TSYNC) != 0)
 			flags |= SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
 	} else {
-		flags &= ~(1U << 5); /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV means nothing without a listener, and the kernel says so */
+		flags &= ~(
+			1U
+			<< 5); /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV means nothing without a listener, and the kernel says so */
 	}
 	return flags;
 }

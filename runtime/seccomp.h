@@ -18,7 +18,7 @@
 struct bsn_seccomp_filter {
 	struct sock_filter *code; /* one allocation, freed by bsn_seccomp_filter_free */
 	size_t count;             /* instructions; sock_fprog.len */
-	unsigned int flags;       /* SECCOMP_FILTER_FLAG_... asked for in config.json; NEW_LISTENER is added when a rule notifies */
+	unsigned int flags; /* SECCOMP_FILTER_FLAG_... asked for in config.json; NEW_LISTENER is added when a rule notifies */
 	bool from_cache;
 };
 

@@ -13,9 +13,9 @@
 #include "base/sys.h"
 #include "runtime/seccomp_parts.h"
 
-#define CACHE_DIR ".seccomp"
+#define CACHE_DIR    ".seccomp"
 #define CACHE_FORMAT 1
-#define MAX_SOURCE ((size_t)4 * 1024 * 1024)
+#define MAX_SOURCE   ((size_t)4 * 1024 * 1024)
 
 struct header {
 	char magic[8];

@@ -18,8 +18,8 @@
 
 #include "runtime/seccomp_parts.h"
 
-#define X32_BIT 0x40000000U
-#define GROUP 8 /* instructions per architecture, at most */
+#define X32_BIT    0x40000000U
+#define GROUP      8 /* instructions per architecture, at most */
 #define MAX_ARCHES 16
 
 struct arches {
@@ -131,8 +131,9 @@ int bsn_seccomp_join_enosys(const struct bsn_seccomp_config *seccomp, const stru
 		prologue_count = emit_prologue(&arches, prologue);
 	}
 	if (prologue_count + count > BPF_MAXINSNS)
-		return bsn_fail(err, BASIN_UNSUPPORTED, E2BIG, "linux.seccomp: the filter has %zu instructions, the kernel takes %d",
-				prologue_count + count, BPF_MAXINSNS);
+		return bsn_fail(err, BASIN_UNSUPPORTED, E2BIG,
+				"linux.seccomp: the filter has %zu instructions, the kernel takes %d", prologue_count + count,
+				BPF_MAXINSNS);
 	filter->code = calloc(prologue_count + count + 1, sizeof(*filter->code));
 	if (filter->code == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot keep the seccomp filter");
