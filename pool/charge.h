@@ -52,7 +52,7 @@ struct bsn_charge {
  * reservation. dry_run gives the verdict alone. *ret_charge (may be NULL) has the resolved amounts.
  */
 int bsn_charge_reserve(struct bsn_ledger *ledger, const struct bsn_host *host, const struct bsn_ask *ask,
-                       const struct bsn_owner *owner, bool dry_run, struct bsn_charge *ret_charge, struct basin_error *err);
+		       const struct bsn_owner *owner, bool dry_run, struct bsn_charge *ret_charge, struct basin_error *err);
 /* Makes the reservation the bound charge; NOT_FOUND when there is none (swept: its owner had died). */
 int bsn_charge_bind(struct bsn_ledger *ledger, const char *consumer, struct basin_error *err);
 /* Gives the reservation up, if there is one: the bound charge, if there is one, is untouched. */
@@ -67,13 +67,13 @@ int bsn_charge_release(struct bsn_ledger *ledger, const char *consumer, struct b
 
 /* The bound charge, or with bound=false the reservation. NOT_FOUND. */
 int bsn_charge_get(struct bsn_ledger *ledger, const char *consumer, bool bound, struct bsn_charge *ret_charge,
-                   struct basin_error *err);
+		   struct basin_error *err);
 /* Every row, of one pool (NULL: of all), by consumer, reservations after bound. Stops at the first negative result. fn may not
  * write. */
 int bsn_charge_each(struct bsn_ledger *ledger, const char *pool, int (*fn)(const struct bsn_charge *charge, void *data),
-                    void *data, struct basin_error *err);
+		    void *data, struct basin_error *err);
 /* Deletes the reservations of dead owners, calling fn (may be NULL) for each; dry_run only calls. Returns how many. */
 int bsn_charge_sweep(struct bsn_ledger *ledger, bool dry_run, void (*fn)(const struct bsn_charge *charge, void *data), void *data,
-                     struct basin_error *err);
+		     struct basin_error *err);
 
 #endif

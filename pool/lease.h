@@ -60,14 +60,14 @@ struct bsn_lease_range {
 /* wanted: BASIN_UNSET for the lowest free one. One that another holds is CONFLICT and names the holder (one's own is given
  * again); none free is REFUSED and says how many there are. */
 int bsn_lease_take(struct bsn_ledger *ledger, const struct bsn_lease_range *range, int64_t wanted, const char *owner,
-                   int64_t *ret_value, struct basin_error *err);
+		   int64_t *ret_value, struct basin_error *err);
 int bsn_lease_give(struct bsn_ledger *ledger, enum bsn_lease_kind kind, const char *scope, int64_t value, const char *owner,
-                   struct basin_error *err);
+		   struct basin_error *err);
 /* kind: enum bsn_lease_kind or BSN_LEASE_ANY. Returns how many there were. */
 int bsn_lease_give_all(struct bsn_ledger *ledger, int kind, const char *owner, struct basin_error *err);
 
 /* Every lease of a kind (or BSN_LEASE_ANY), of one scope and one owner (NULL: any), in order. fn may not write. */
 int bsn_lease_each(struct bsn_ledger *ledger, int kind, const char *scope, const char *owner,
-                   int (*fn)(const struct bsn_lease *lease, void *data), void *data, struct basin_error *err);
+		   int (*fn)(const struct bsn_lease *lease, void *data), void *data, struct basin_error *err);
 
 #endif

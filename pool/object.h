@@ -25,7 +25,7 @@ struct bsn_object {
 
 /* EXISTS when the name is taken: the text says so and the object is unchanged. owner may be NULL. */
 int bsn_object_create(struct bsn_ledger *ledger, const char *kind, const char *name, const char *state, const char *json,
-                      const struct bsn_owner *owner, struct basin_error *err);
+		      const struct bsn_owner *owner, struct basin_error *err);
 
 /* What to change: NULL and false keep. generation: the one that was read (CONFLICT when it is another by now), or BASIN_UNSET. */
 struct bsn_object_change {
@@ -40,16 +40,16 @@ struct bsn_object_change {
 		.generation = BASIN_UNSET                                                                                        \
 	}
 int bsn_object_set(struct bsn_ledger *ledger, const char *kind, const char *name, const struct bsn_object_change *change,
-                   struct basin_error *err);
+		   struct basin_error *err);
 /* "Already gone" is success. */
 int bsn_object_remove(struct bsn_ledger *ledger, const char *kind, const char *name, struct basin_error *err);
 
 /* A copy, freed in one piece with free(); NOT_FOUND. */
 int bsn_object_get(struct bsn_ledger *ledger, const char *kind, const char *name, struct bsn_object **ret_object,
-                   struct basin_error *err);
+		   struct basin_error *err);
 /* Every object of a kind (NULL: of all), by name. The strings live until fn returns; fn may not write. Stops at the first
  * negative. */
 int bsn_object_each(struct bsn_ledger *ledger, const char *kind, int (*fn)(const struct bsn_object *object, void *data),
-                    void *data, struct basin_error *err);
+		    void *data, struct basin_error *err);
 
 #endif

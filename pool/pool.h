@@ -17,11 +17,11 @@
 #include "pool/ledger.h"
 
 #define BSN_POOL_NAME_MAX 336 /* 8 parts of 40 bytes, 8 slashes, NUL, rounded up */
-#define BSN_POOL_DEFAULT "/default"
+#define BSN_POOL_DEFAULT  "/default"
 
 /* Bits of a set of resources: 1u << BASIN_CPU ... */
 #define BSN_RESOURCE_BIT(resource) (1u << (resource))
-#define BSN_RESOURCES_ALL ((1u << BASIN_RESOURCES) - 1)
+#define BSN_RESOURCES_ALL          ((1u << BASIN_RESOURCES) - 1)
 
 /* "cpu", "memory", "storage", "pids": JSON keys and words of messages. */
 const char *bsn_resource_name(enum basin_resource resource);
@@ -68,11 +68,11 @@ struct bsn_pool_settings {
  * (pool/pool_cgroup.h).
  */
 int bsn_pool_create(struct bsn_ledger *ledger, const struct bsn_host *host, const char *name,
-                    const struct bsn_pool_settings *settings, unsigned int enforceable, bool dry_run, struct basin_error *err);
+		    const struct bsn_pool_settings *settings, unsigned int enforceable, bool dry_run, struct basin_error *err);
 /* Changes it under the same rules: what it and its ancestors have promised must still fit (REFUSED), and members under its new
  * cap. */
 int bsn_pool_set(struct bsn_ledger *ledger, const struct bsn_host *host, const char *name,
-                 const struct bsn_pool_settings *settings, unsigned int enforceable, bool dry_run, struct basin_error *err);
+		 const struct bsn_pool_settings *settings, unsigned int enforceable, bool dry_run, struct basin_error *err);
 /* Removes it; BUSY while it has members or children. Of no pool: NOT_FOUND. */
 int bsn_pool_remove(struct bsn_ledger *ledger, const char *name, struct basin_error *err);
 
@@ -80,10 +80,10 @@ int bsn_pool_remove(struct bsn_ledger *ledger, const char *name, struct basin_er
 int bsn_pool_get(struct bsn_ledger *ledger, const char *name, struct bsn_pool *ret_pool, struct basin_error *err);
 /* Makes sure that /default exists. Returns 1 when it was made now (so that the caller makes its cgroup), 0 when it was there. */
 int bsn_pool_ensure_default(struct bsn_ledger *ledger, const struct bsn_host *host, unsigned int enforceable,
-                            enum bsn_enforce enforce, struct basin_error *err);
+			    enum bsn_enforce enforce, struct basin_error *err);
 /* Calls fn for every pool, parents first, in the order of names; stops at the first negative result. */
 int bsn_pool_each(struct bsn_ledger *ledger, int (*fn)(const struct bsn_pool *pool, void *data), void *data,
-                  struct basin_error *err);
+		  struct basin_error *err);
 
 /* "/team/dev" -> "/team", "/team" -> "/". buffer of BSN_POOL_NAME_MAX. */
 void bsn_pool_parent(const char *name, char *buffer);
@@ -110,6 +110,6 @@ struct bsn_pool_report {
 	bool over; /* promises no longer fit (the host shrank) */
 };
 int bsn_pool_report(struct bsn_ledger *ledger, const struct bsn_host *host, const char *name, struct bsn_pool_report *ret_report,
-                    struct basin_error *err);
+		    struct basin_error *err);
 
 #endif

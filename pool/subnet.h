@@ -42,7 +42,7 @@ int bsn_subnet_get(struct bsn_ledger *ledger, const char *network, struct bsn_su
  * lowest free one. The same owner asking the same network again gets the address that it has. REFUSED when all are in use.
  */
 int bsn_address_take(struct bsn_ledger *ledger, const char *network, uint32_t wanted, const char *owner, uint32_t *ret_address,
-                     struct basin_error *err);
+		     struct basin_error *err);
 /* Gives back what the owner has in that network. */
 int bsn_address_give(struct bsn_ledger *ledger, const char *network, const char *owner, struct basin_error *err);
 
