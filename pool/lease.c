@@ -96,7 +96,7 @@ mine:
 int bsn_lease_take(struct bsn_ledger *ledger, const struct bsn_lease_range *range, int64_t wanted, const char *owner,
 		   int64_t *ret_value, struct basin_error *err)
 {
-	int64_t value;
+	int64_t value = 0;
 	if (owner[0] == '\0' || strlen(owner) >= BSN_LEASE_OWNER_MAX ||
 	    (range->scope != NULL && strlen(range->scope) >= BSN_LEASE_SCOPE_MAX))
 		return bsn_fail(err, BASIN_USAGE, ENAMETOOLONG, "invalid owner \"%.80s\" for a lease", owner);
