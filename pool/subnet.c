@@ -30,7 +30,7 @@ int bsn_subnet_parse(const char *text, struct bsn_subnet *ret_subnet, struct bas
 	char address[BSN_ADDRESS_TEXT_MAX + 1];
 	const char *slash = strchr(text, '/');
 	int64_t prefix;
-	uint32_t network;
+	uint32_t network = 0;
 	if (slash == NULL || slash - text >= BSN_ADDRESS_TEXT_MAX || bsn_parse_count(slash + 1, &prefix) < 0 || prefix < 8 ||
 	    prefix > 30)
 		return bsn_fail(err, BASIN_USAGE, EINVAL,
