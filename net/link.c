@@ -186,10 +186,10 @@ int bsn_link_destroy(struct bsn_netlink *netlink, const char *name, const char *
 	return 0;
 }
 
-/* Both ends in one message: the host's a port of the bridge and up, the other in its namespace with its name, address and up. */
+/* Both ends in one message: the host's a port of the bridge and up, the other in its namespace with its name and address. */
 static int add_veth(struct bsn_netlink *netlink, const struct bsn_veth *veth, int master)
 {
-	const struct ifinfomsg peer = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	const struct ifinfomsg peer = { 0 }; /* not up: it has no other end yet when the kernel gets to it */
 	struct nl_msg *msg = link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, veth->name, IFF_UP);
 	if (msg == NULL)
 		return -ENOMEM;
@@ -221,6 +221,8 @@ static int configure_peer(const struct bsn_veth *veth, struct basin_error *err)
 		r = find_link(inside, veth->peer, &found);
 	if (r >= 0)
 		r = bsn_ipv4_add(inside, found.link.index, veth->address, veth->prefix);
+	if (r >= 0)
+		r = set_up(inside, found.link.index);
 	if (r >= 0 && veth->gateway != 0)
 		r = bsn_route_set_default(inside, found.link.index, veth->gateway);
 	return r < 0 ? bsn_netlink_fail(err, inside, -r, "cannot configure \"%s\" inside the environment", veth->peer) : 0;

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/fault.h"
@@ -151,7 +152,17 @@ struct walk {
 	int (*fn)(struct nlmsghdr *header, void *data);
 	void *data;
 	int result;
+	bool ended;
 };
+
+/* A dump ends with a message that says so, a single object is followed by the acknowledgement. */
+static int on_end(struct nl_msg *msg, void *data)
+{
+	struct walk *walk = data;
+	(void)msg;
+	walk->ended = true;
+	return NL_STOP;
+}
 
 static int on_message(struct nl_msg *msg, void *data)
 {
@@ -169,14 +180,15 @@ int bsn_netlink_each(struct bsn_netlink *netlink, struct nl_msg *msg, int (*fn)(
 	netlink->sys = 0;
 	netlink->text[0] = '\0';
 	nl_socket_modify_cb(netlink->sock, NL_CB_VALID, NL_CB_CUSTOM, on_message, &walk);
-	/* The answer ends with its last message: an acknowledgement behind it would be taken for the next request's. */
-	nl_socket_disable_auto_ack(netlink->sock);
+	nl_socket_modify_cb(netlink->sock, NL_CB_ACK, NL_CB_CUSTOM, on_end, &walk);
+	nl_socket_modify_cb(netlink->sock, NL_CB_FINISH, NL_CB_CUSTOM, on_end, &walk);
 	int r = nl_send_auto(netlink->sock, msg);
-	nl_socket_enable_auto_ack(netlink->sock);
 	nlmsg_free(msg);
-	if (r >= 0)
+	while (r >= 0 && !walk.ended)
 		r = nl_recvmsgs_default(netlink->sock);
 	nl_socket_modify_cb(netlink->sock, NL_CB_VALID, NL_CB_DEFAULT, NULL, NULL);
+	nl_socket_modify_cb(netlink->sock, NL_CB_ACK, NL_CB_DEFAULT, NULL, NULL);
+	nl_socket_modify_cb(netlink->sock, NL_CB_FINISH, NL_CB_DEFAULT, NULL, NULL);
 	return r < 0 ? own_failure(netlink, r) : walk.result;
 }
 
