@@ -116,10 +116,10 @@ $(B)/completions/basin.bash: $(B)/basin-manage tests/completions
 	@mkdir -p $(@D)
 	$(Q)for shell in bash zsh fish; do $(B)/basin-manage completion $$shell >$(@D)/basin.$$shell || exit 1; done
 
+# Without the two string macros, whose quotes no two readers of this format take alike (the sources have defaults).
 compile_commands.json: Makefile $(B)/flags
-	$(Q)for f in $(LIB_SRC) $(CMD_SRC) $(OCI_SRC) $(MANAGE_SRC) $(MONITOR_SRC); do \
-		printf '{"directory":"%s","file":"%s","command":"%s"},\n' '$(CURDIR)' "$$f" \
-			'$(CC) $(subst ",\\\",$(ALL_CFLAGS)) '"-c $$f"; done | sed '1s/^/[/; $$s/,$$/]/' >$@
+	$(Q)for f in $(LIB_SRC) $(CMD_SRC) $(OCI_SRC) $(MANAGE_SRC) $(MONITOR_SRC); do printf '{"directory":"%s","file":"%s","command":"%s"},\n' \
+		'$(CURDIR)' "$$f" '$(CC) $(filter-out -DBASIN_%,$(ALL_CFLAGS)) $(LIB_CFLAGS) '"-c $$f"; done | sed '1s/^/[/; $$s/,$$/]/' >$@
 
 # Every object, without linking: what a change must at least keep true.
 objects: $(call obj,$(LIB_SRC) $(CMD_SRC) $(OCI_SRC) $(MANAGE_SRC) $(MONITOR_SRC)) $(patsubst %.c,$(B)/child/%.o,$(CHILD_SRC))
@@ -131,6 +131,20 @@ $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/liball.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) -pie $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $^ -lcmocka $(MANAGE_LIBS)
 tests: $(UNIT_TESTS)
+
+# Fuzzers: tests/fuzz/fuzz_*.c, with clang's libFuzzer and the sanitizers, over the library's own sources built the same way.
+FUZZ_CC    := $(or $(shell command -v clang 2>/dev/null),$(shell command -v clang-14 2>/dev/null))
+FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+FUZZERS    := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(call src,tests/fuzz/fuzz_*.c))
+$(B)/fuzz/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(filter-out -f% -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) -fvisibility=hidden -fPIC $(FUZZ_FLAGS) -Wno-unknown-warning-option $(LIB_CFLAGS) -MMD -MP -c $< -o $@
+$(B)/libfuzz.a: $(patsubst %.c,$(B)/fuzz/%.o,$(LIB_SRC)) $(CHILD_IMAGE)
+$(B)/tests/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(B)/libfuzz.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(MANAGE_LIBS)
+fuzzers: $(FUZZERS)
 
 # --- what must be installed: BUILD_DEPS to build and run, TEST_DEPS to test. apt is asked only for what is missing ------------------
 BUILD_DEPS := gcc libc6-dev pkg-config libjansson-dev libseccomp-dev libcap-dev libnl-3-dev libnl-route-3-dev libsqlite3-dev libzstd-dev \

@@ -22,8 +22,6 @@
 #define BASIN_LIBEXECDIR "/usr/local/libexec/basin"
 #endif
 
-extern char **environ;
-
 int bsn_process_identify(pid_t pid, struct bsn_process *ret_process)
 {
 	char path[32];
