@@ -94,6 +94,80 @@ BASIN_PUBLIC const char *basin_version(void);
 typedef void basin_log_fn(void *data, const char *level, const char *text);
 BASIN_PUBLIC void basin_set_log(basin_log_fn *fn, void *data);
 
+/* --- environments --- */
+
+/* What basin_env_launch is asked for. Lists end with NULL. */
+struct basin_env_options {
+	size_t size;
+	const char *image;           /* "debian:12", or a digest */
+	const char *name;
+	const char *pool;            /* NULL: /default, made on first use */
+	const char *const *networks; /* the first one is eth0 and has the default route */
+	const char *const *args;     /* the command; NULL: the image's, and without one basin's own init alone */
+	const char *const *env;      /* "NAME=value", over the image's */
+	const char *const *labels;   /* "key=value" */
+	struct basin_amounts limit;
+	struct basin_amounts request;
+	int64_t cpu_weight;          /* 1 to 10000; BASIN_UNSET: from the request */
+	const char *user;            /* "name|uid[:group|gid]"; NULL: the image's */
+	const char *workdir;
+	const char *hostname;        /* NULL: the name */
+	const char *restart;         /* "no", "on-failure[:n]", "always", "unless-stopped"; NULL: "no" */
+	const char *stop_signal;     /* NULL: the image's, else SIGTERM */
+	const char *userns;          /* "host": no user namespace of its own; NULL: one with 65536 ids */
+	const char *enforce;         /* "available": /default may be made where the host cannot enforce all; NULL: "required" */
+	int init;                    /* 1: basin's small init is pid 1 and runs the command */
+	int autostart;               /* 1: `basin env start --all --autostart` starts it */
+	int dry_run;                 /* 1: say whether it would be admitted, and change nothing */
+};
+#define BASIN_ENV_OPTIONS_INIT                                                                                          \
+	{                                                                                                               \
+		.size = sizeof(struct basin_env_options), .limit = BASIN_AMOUNTS_UNSET, .request = BASIN_AMOUNTS_UNSET, \
+		.cpu_weight = BASIN_UNSET                                                                               \
+	}
+
+/* Makes an environment and starts it; on failure nothing of it is left. The answer is that of basin_env_show. */
+BASIN_PUBLIC int basin_env_launch(struct basin *basin, const struct basin_env_options *options, char **ret_json,
+				  struct basin_error *err);
+/* Admits a stopped environment again and starts it. One that runs already is no failure. */
+BASIN_PUBLIC int basin_env_start(struct basin *basin, const char *name, struct basin_error *err);
+/* Sends the stop signal, waits timeout_ms (BASIN_UNSET: 10 s), kills. Releases what it held of CPU, memory and pids; keeps its files and
+ * addresses. One that is stopped already is no failure. */
+BASIN_PUBLIC int basin_env_stop(struct basin *basin, const char *name, int64_t timeout_ms, struct basin_error *err);
+/* Removes it and all it held. One that runs is refused (BASIN_BUSY) unless force. */
+BASIN_PUBLIC int basin_env_remove(struct basin *basin, const char *name, int force, struct basin_error *err);
+/* An array of objects; an object. */
+BASIN_PUBLIC int basin_env_list(struct basin *basin, char **ret_json, struct basin_error *err);
+BASIN_PUBLIC int basin_env_show(struct basin *basin, const char *name, char **ret_json, struct basin_error *err);
+/* Waits until it is down, for timeout_ms at most (BASIN_UNSET: without limit; else BASIN_TIMEOUT); *ret_status is 0 to 255, 128+n after
+ * signal n. */
+BASIN_PUBLIC int basin_env_wait(struct basin *basin, const char *name, int64_t timeout_ms, int *ret_status, struct basin_error *err);
+
+/* Runs a program in a running environment, with the caller's standard input and output. */
+struct basin_exec_options {
+	size_t size;
+	const char *const *args;
+	const char *const *env;
+	const char *user;
+	const char *workdir;
+	int tty; /* 1: a terminal of its own */
+};
+BASIN_PUBLIC int basin_env_exec(struct basin *basin, const char *name, const struct basin_exec_options *options, int *ret_status,
+				struct basin_error *err);
+
+/* Writes the log to fd: the last tail lines (BASIN_UNSET: all), and with follow what is added until the environment is down. */
+BASIN_PUBLIC int basin_env_logs(struct basin *basin, const char *name, int64_t tail, int follow, int fd, struct basin_error *err);
+/* Copies in_fd to the payload's input and its output, from now on, to out_fd, until it is down or in_fd fails. */
+BASIN_PUBLIC int basin_env_attach(struct basin *basin, const char *name, int in_fd, int out_fd, struct basin_error *err);
+
+/* --- the whole --- */
+
+/* Compares what should be with what is, and finishes or undoes what was interrupted; dry_run only says so. An array of findings, empty
+ * when there is nothing to do. */
+BASIN_PUBLIC int basin_reconcile(struct basin *basin, int dry_run, char **ret_json, struct basin_error *err);
+/* What this host can do, and the remedy for what it cannot: an array of checks. */
+BASIN_PUBLIC int basin_doctor(struct basin *basin, char **ret_json, struct basin_error *err);
+
 #ifdef __cplusplus
 }
 #endif

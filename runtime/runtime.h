@@ -82,4 +82,21 @@ int bsn_runtime_features(char **ret_json, struct basin_error *err);
 /* `runc spec`'s default config. */
 int bsn_runtime_spec(char **ret_json, struct basin_error *err);
 
+/*
+ * --- environments, in process ---
+ *
+ * In basin-manage only: they start processes or become part of one that is being started. An embedding program has basin_env_launch and
+ * its sisters, which run `basin-manage`.
+ */
+int bsn_env_launch(struct basin *basin, const struct basin_env_options *options, char **ret_json, struct basin_error *err);
+int bsn_env_start(struct basin *basin, const char *name, struct basin_error *err);
+/* Starts every environment that should run after a boot (autostart_only), or every one; goes on past a failing one. *ret_json is an array
+ * of {"name", "result", "error"}. */
+int bsn_env_start_all(struct basin *basin, bool autostart_only, char **ret_json, struct basin_error *err);
+int bsn_env_exec(struct basin *basin, const char *name, const struct basin_exec_options *options, int *ret_status,
+		 struct basin_error *err);
+/* What the monitor runs, with the descriptors of runtime/monitor/report.h. */
+int bsn_env_up(struct basin *basin, const char *name, struct basin_error *err);
+int bsn_env_down(struct basin *basin, const char *name, bool final, struct basin_error *err);
+
 #endif

@@ -11,6 +11,8 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "image/store.h"
+#include "pool/ledger.h"
 
 #define DIR_MODE 0700
 
@@ -189,12 +191,6 @@ int basin_open(const struct basin_options *options, struct basin **ret_basin, st
 	*ret_basin = bsn_give(&basin);
 	return 0;
 }
-
-/* pool/ledger.h and image/store.h; both make what is missing below the directory they are given. */
-int bsn_ledger_open(int data_fd, struct bsn_ledger **ret_ledger, struct basin_error *err);
-void bsn_ledger_close(struct bsn_ledger *ledger);
-int bsn_store_open(int data_fd, struct bsn_store **ret_store, struct basin_error *err);
-void bsn_store_close(struct bsn_store *store);
 
 void basin_close(struct basin *basin)
 {
