@@ -99,7 +99,7 @@ BASIN_PUBLIC void basin_set_log(basin_log_fn *fn, void *data);
 /* What basin_env_launch is asked for. Lists end with NULL. */
 struct basin_env_options {
 	size_t size;
-	const char *image;           /* "debian:12", or a digest */
+	const char *image; /* "debian:12", or a digest */
 	const char *name;
 	const char *pool;            /* NULL: /default, made on first use */
 	const char *const *networks; /* the first one is eth0 and has the default route */
@@ -108,22 +108,22 @@ struct basin_env_options {
 	const char *const *labels;   /* "key=value" */
 	struct basin_amounts limit;
 	struct basin_amounts request;
-	int64_t cpu_weight;          /* 1 to 10000; BASIN_UNSET: from the request */
-	const char *user;            /* "name|uid[:group|gid]"; NULL: the image's */
+	int64_t cpu_weight; /* 1 to 10000; BASIN_UNSET: from the request */
+	const char *user;   /* "name|uid[:group|gid]"; NULL: the image's */
 	const char *workdir;
-	const char *hostname;        /* NULL: the name */
-	const char *restart;         /* "no", "on-failure[:n]", "always", "unless-stopped"; NULL: "no" */
-	const char *stop_signal;     /* NULL: the image's, else SIGTERM */
-	const char *userns;          /* "host": no user namespace of its own; NULL: one with 65536 ids */
-	const char *enforce;         /* "available": /default may be made where the host cannot enforce all; NULL: "required" */
-	int init;                    /* 1: basin's small init is pid 1 and runs the command */
-	int autostart;               /* 1: `basin env start --all --autostart` starts it */
-	int dry_run;                 /* 1: say whether it would be admitted, and change nothing */
+	const char *hostname;    /* NULL: the name */
+	const char *restart;     /* "no", "on-failure[:n]", "always", "unless-stopped"; NULL: "no" */
+	const char *stop_signal; /* NULL: the image's, else SIGTERM */
+	const char *userns;      /* "host": no user namespace of its own; NULL: one with 65536 ids */
+	const char *enforce;     /* "available": /default may be made where the host cannot enforce all; NULL: "required" */
+	int init;                /* 1: basin's small init is pid 1 and runs the command */
+	int autostart;           /* 1: `basin env start --all --autostart` starts it */
+	int dry_run;             /* 1: say whether it would be admitted, and change nothing */
 };
-#define BASIN_ENV_OPTIONS_INIT                                                                                          \
-	{                                                                                                               \
-		.size = sizeof(struct basin_env_options), .limit = BASIN_AMOUNTS_UNSET, .request = BASIN_AMOUNTS_UNSET, \
-		.cpu_weight = BASIN_UNSET                                                                               \
+#define BASIN_ENV_OPTIONS_INIT                                                                                                   \
+	{                                                                                                                        \
+		.size = sizeof(struct basin_env_options), .limit = BASIN_AMOUNTS_UNSET, .request = BASIN_AMOUNTS_UNSET,          \
+		.cpu_weight = BASIN_UNSET                                                                                        \
 	}
 
 /* Makes an environment and starts it; on failure nothing of it is left. The answer is that of basin_env_show. */
@@ -141,7 +141,8 @@ BASIN_PUBLIC int basin_env_list(struct basin *basin, char **ret_json, struct bas
 BASIN_PUBLIC int basin_env_show(struct basin *basin, const char *name, char **ret_json, struct basin_error *err);
 /* Waits until it is down, for timeout_ms at most (BASIN_UNSET: without limit; else BASIN_TIMEOUT); *ret_status is 0 to 255, 128+n after
  * signal n. */
-BASIN_PUBLIC int basin_env_wait(struct basin *basin, const char *name, int64_t timeout_ms, int *ret_status, struct basin_error *err);
+BASIN_PUBLIC int basin_env_wait(struct basin *basin, const char *name, int64_t timeout_ms, int *ret_status,
+				struct basin_error *err);
 
 /* Runs a program in a running environment, with the caller's standard input and output. */
 struct basin_exec_options {

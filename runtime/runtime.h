@@ -17,28 +17,31 @@
 
 /* Where containers live and how they are made; filled from the global flags. Paths are absolute. */
 struct bsn_runtime {
-	const char *root;         /* state root, one directory per container */
-	const char *cgroup_root;  /* NULL: the default (see pool/cgroup.h) */
+	const char *root;        /* state root, one directory per container */
+	const char *cgroup_root; /* NULL: the default (see pool/cgroup.h) */
 	bool debug;
 };
 
 /* What create, run and the environments' launcher ask for. Zero and -1 (descriptors) mean "not asked". */
 struct bsn_create_options {
 	const char *id;
-	const char *bundle;          /* directory with config.json; "." by default */
-	const char *config_json;     /* instead of bundle/config.json: the text itself (environments) */
-	const char *console_socket;  /* unix socket that receives the terminal's master */
+	const char *bundle;         /* directory with config.json; "." by default */
+	const char *config_json;    /* instead of bundle/config.json: the text itself (environments) */
+	const char *console_socket; /* unix socket that receives the terminal's master */
 	const char *pid_file;
-	int preserve_fds;            /* number of descriptors from 3 on that the payload keeps */
+	int preserve_fds; /* number of descriptors from 3 on that the payload keeps */
 	bool no_pivot;
 	bool no_new_keyring;
 	bool no_subreaper;
-	int rootfs_fd;               /* a detached mount (open_tree) to use as the root instead of root.path; -1: none */
-	bool init;                   /* basin's own init is pid 1 and runs the payload; with no process.args it waits for signals */
-	bool managed;                /* an environment: start and delete of the OCI verbs refuse it and name the env command */
+	int rootfs_fd; /* a detached mount (open_tree) to use as the root instead of root.path; -1: none */
+	bool init;     /* basin's own init is pid 1 and runs the payload; with no process.args it waits for signals */
+	bool managed;  /* an environment: start and delete of the OCI verbs refuse it and name the env command */
 };
 
-#define BSN_CREATE_OPTIONS_INIT { .bundle = ".", .rootfs_fd = -1 }
+#define BSN_CREATE_OPTIONS_INIT                                                                                                  \
+	{                                                                                                                        \
+		.bundle = ".", .rootfs_fd = -1                                                                                   \
+	}
 
 /* create: returns once the container's init waits to be started. *ret_pid (may be NULL) is its pid here. */
 int bsn_container_create(const struct bsn_runtime *runtime, const struct bsn_create_options *options, pid_t *ret_pid,
@@ -53,13 +56,13 @@ int bsn_container_delete(const struct bsn_runtime *runtime, const char *id, bool
 
 struct bsn_exec_options {
 	const char *id;
-	const char *process_json;   /* a whole OCI process object, or NULL: the container's own, changed by what follows */
-	const char *const *args;    /* NULL-terminated */
-	const char *const *env;     /* added to the container's, "NAME=value" */
+	const char *process_json; /* a whole OCI process object, or NULL: the container's own, changed by what follows */
+	const char *const *args;  /* NULL-terminated */
+	const char *const *env;   /* added to the container's, "NAME=value" */
 	const char *cwd;
-	const char *user;           /* "uid[:gid]" */
-	const char *const *caps;    /* added to all five sets */
-	const char *cgroup;         /* sub-cgroup of the container's */
+	const char *user;        /* "uid[:gid]" */
+	const char *const *caps; /* added to all five sets */
+	const char *cgroup;      /* sub-cgroup of the container's */
 	const char *console_socket;
 	const char *pid_file;
 	int preserve_fds;

@@ -150,7 +150,8 @@ static int run_captured(struct command *command, char **ret_output, struct basin
 	lseek(error, 0, SEEK_SET);
 	if (status != 0) {
 		r = bsn_read_fd(error, ANSWER_MAX, &said, NULL);
-		return r < 0 ? bsn_fail_sys(err, -r, "cannot read what \"%s\" said", command->argv[0]) : pass_on(status, said, err);
+		return r < 0 ? bsn_fail_sys(err, -r, "cannot read what \"%s\" said", command->argv[0])
+			     : pass_on(status, said, err);
 	}
 	r = ret_output != NULL ? bsn_read_fd(out, ANSWER_MAX, ret_output, NULL) : 0;
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot read what \"%s\" answered", command->argv[0]) : 0;
@@ -160,7 +161,9 @@ static int run_captured(struct command *command, char **ret_output, struct basin
 
 static int check_size(const char *what, size_t size, size_t wanted, struct basin_error *err)
 {
-	return size >= wanted ? 0 : bsn_fail(err, BASIN_USAGE, EINVAL, "%s.size is %zu: set it to sizeof(struct %s)", what, size, what);
+	return size >= wanted
+		       ? 0
+		       : bsn_fail(err, BASIN_USAGE, EINVAL, "%s.size is %zu: set it to sizeof(struct %s)", what, size, what);
 }
 
 static void add_launch(struct command *command, const struct basin_env_options *options)
@@ -172,7 +175,8 @@ static void add_launch(struct command *command, const struct basin_env_options *
 	for (int i = 0; i < BASIN_RESOURCES; i++) {
 		add_number(command, names[i], options->limit.of[i], units[i]);
 		if (options->request.of[i] != BASIN_UNSET)
-			bsn_str_addf(&request, "%s%s%lld%s", request.length > 0 ? "," : "", keys[i], (long long)options->request.of[i], units[i]);
+			bsn_str_addf(&request, "%s%s%lld%s", request.length > 0 ? "," : "", keys[i],
+				     (long long)options->request.of[i], units[i]);
 	}
 	if (request.length > 0 && command->owned_count < ARGUMENTS_MAX) {
 		command->owned[command->owned_count] = bsn_str_give(&request);

@@ -72,8 +72,8 @@ static int user_path(const char *variable, const char *fallback, char **ret_path
 static int choose_root(struct basin *basin, const char *given, struct basin_error *err)
 {
 	const char *path = first_of(given, "BASIN_ROOT");
-	int r = path != NULL || !basin->rootless ? make_absolute(path != NULL ? path : "/run/basin", &basin->root) :
-						   user_path("XDG_RUNTIME_DIR", NULL, &basin->root);
+	int r = path != NULL || !basin->rootless ? make_absolute(path != NULL ? path : "/run/basin", &basin->root)
+						 : user_path("XDG_RUNTIME_DIR", NULL, &basin->root);
 	if (r == -ENOENT)
 		return bsn_fail(err, BASIN_USAGE, ENOENT, "no state root: XDG_RUNTIME_DIR is not set; set it, or give --root");
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot name the state root") : 0;
@@ -82,8 +82,8 @@ static int choose_root(struct basin *basin, const char *given, struct basin_erro
 static int choose_data_root(struct basin *basin, const char *given, struct basin_error *err)
 {
 	const char *path = first_of(given, "BASIN_DATA_ROOT");
-	int r = path != NULL || !basin->rootless ? make_absolute(path != NULL ? path : "/var/lib/basin", &basin->data_root) :
-						   user_path("XDG_DATA_HOME", ".local/share", &basin->data_root);
+	int r = path != NULL || !basin->rootless ? make_absolute(path != NULL ? path : "/var/lib/basin", &basin->data_root)
+						 : user_path("XDG_DATA_HOME", ".local/share", &basin->data_root);
 	if (r == -ENOENT)
 		return bsn_fail(err, BASIN_USAGE, ENOENT, "no data root: HOME is not set; set it, or give --data-root");
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot name the data root") : 0;
@@ -169,7 +169,8 @@ int basin_open(const struct basin_options *options, struct basin **ret_basin, st
 	if (options == NULL)
 		options = &none;
 	if (options->size < sizeof(*options))
-		return bsn_fail(err, BASIN_USAGE, EINVAL, "basin_options.size is %zu: set it to sizeof(struct basin_options)", options->size);
+		return bsn_fail(err, BASIN_USAGE, EINVAL, "basin_options.size is %zu: set it to sizeof(struct basin_options)",
+				options->size);
 
 	auto_of(basin_close) struct basin *basin = calloc(1, sizeof(*basin));
 	if (basin == NULL)

@@ -110,7 +110,7 @@ static int check_strings(const json_t *array, const char *path, struct basin_err
 {
 	size_t i;
 	json_t *item;
-	json_array_foreach(array, i, item) {
+	json_array_foreach (array, i, item) {
 		if (!json_is_string(item))
 			return bsn_fail(err, BASIN_USAGE, EINVAL, "%s[%zu]: expected a string", path, i);
 	}
@@ -152,7 +152,7 @@ static int read_networks(struct bsn_env *env, struct basin_error *err)
 	r = check_strings(networks, "networks", err);
 	if (r < 0)
 		return r;
-	json_array_foreach(networks, i, item) {
+	json_array_foreach (networks, i, item) {
 		env->networks[i] = json_string_value(item);
 		r = bsn_name_check("network", env->networks[i], err);
 		if (r < 0)
@@ -332,7 +332,8 @@ int bsn_env_dir(const struct basin *basin, const char *name, int *ret_fd, struct
 	int r = bsn_format(path, sizeof(path), "envs/%s", name);
 	int fd = r < 0 ? r : bsn_open_beneath(basin->data_fd, path, O_RDONLY | O_DIRECTORY, 0);
 	if (fd == -ENOENT)
-		return bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "environment \"%s\" has no directory in \"%s/envs\"", name, basin->data_root);
+		return bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "environment \"%s\" has no directory in \"%s/envs\"", name,
+				basin->data_root);
 	if (fd < 0)
 		return bsn_fail_sys(err, -fd, "cannot open the directory of environment \"%s\"", name);
 	*ret_fd = fd;

@@ -51,7 +51,8 @@ int bsn_env_exec(struct basin *basin, const char *name, const struct basin_exec_
 		return r;
 	const char *status = bsn_env_status(basin, env, &pid);
 	if (!bsn_streq(status, "running"))
-		return bsn_fail(err, BASIN_CONFLICT, ESRCH, "environment \"%s\" is %s: start it with \"basin env start %s\"", name, status, name);
+		return bsn_fail(err, BASIN_CONFLICT, ESRCH, "environment \"%s\" is %s: start it with \"basin env start %s\"",
+				name, status, name);
 	bool other = options->user != NULL && options->user[0] != '\0';
 	if (other) {
 		r = resolve_user(pid, options->user, &user, err);

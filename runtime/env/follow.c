@@ -54,7 +54,7 @@ static int copy_lines(int fd, int out, int64_t *skip)
 	ssize_t n;
 	while (fd >= 0 && (n = BSN_RETRY(read(fd, chunk, sizeof(chunk)))) > 0) {
 		ssize_t at = 0;
-		while (at < n && *skip > 0)
+		while (at<n && * skip> 0)
 			*skip -= chunk[at++] == '\n';
 		int r = bsn_write_all(out, chunk + at, (size_t)(n - at));
 		if (r < 0)
@@ -133,7 +133,8 @@ static void release(struct following *following)
 	bsn_own_close(&following->dir);
 }
 
-int bsn_env_follow(struct basin *basin, const char *name, int64_t lines, bool follow, int in_fd, int out_fd, struct basin_error *err)
+int bsn_env_follow(struct basin *basin, const char *name, int64_t lines, bool follow, int in_fd, int out_fd,
+		   struct basin_error *err)
 {
 	__attribute__((cleanup(release))) struct following following = {
 		.basin = basin, .name = name, .dir = -1, .log = -1, .in = in_fd, .out = out_fd, .fifo = -1

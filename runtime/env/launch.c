@@ -29,14 +29,16 @@ static json_t *list_of(const char *const *list)
 static json_t *command_of(const struct basin_env_options *options, const struct bsn_image *image)
 {
 	json_t *args = list_of((const char *const *)image->entrypoint);
-	json_t *rest = list_of(options->args != NULL && options->args[0] != NULL ? options->args : (const char *const *)image->cmd);
+	json_t *rest =
+		list_of(options->args != NULL && options->args[0] != NULL ? options->args : (const char *const *)image->cmd);
 	json_array_extend(args, rest);
 	json_decref(rest);
 	return args;
 }
 
 /* The image's variables, then those asked for; a later one of the same name takes the earlier one's place. */
-static int merge_variables(const struct basin_env_options *options, const struct bsn_image *image, json_t **ret, struct basin_error *err)
+static int merge_variables(const struct basin_env_options *options, const struct bsn_image *image, json_t **ret,
+			   struct basin_error *err)
 {
 	json_t *list = list_of((const char *const *)image->env);
 	*ret = list;
@@ -82,8 +84,10 @@ static int read_restart(const char *text, json_t **ret, struct basin_error *err)
 	bool known = false;
 	for (size_t i = 0; policy != NULL && i < sizeof(words) / sizeof(words[0]); i++)
 		known = known || bsn_streq(policy, words[i]);
-	if (!known || (counted && (!bsn_streq(policy, "on-failure") || bsn_parse_count(text + length + 1, &max) < 0 || max > INT32_MAX)))
-		return bsn_fail(err, BASIN_USAGE, EINVAL, "invalid restart policy \"%s\": use no, on-failure[:n], always or unless-stopped", text);
+	if (!known ||
+	    (counted && (!bsn_streq(policy, "on-failure") || bsn_parse_count(text + length + 1, &max) < 0 || max > INT32_MAX)))
+		return bsn_fail(err, BASIN_USAGE, EINVAL,
+				"invalid restart policy \"%s\": use no, on-failure[:n], always or unless-stopped", text);
 	*ret = json_pack("{ss sI}", "policy", policy, "max", (json_int_t)max);
 	return 0;
 }
@@ -109,7 +113,8 @@ static const char *first(const char *a, const char *b, const char *c)
 	return a != NULL ? a : b != NULL && b[0] != '\0' ? b : c;
 }
 
-static int define_process(const struct basin_env_options *options, const struct bsn_image *image, json_t **ret, struct basin_error *err)
+static int define_process(const struct basin_env_options *options, const struct bsn_image *image, json_t **ret,
+			  struct basin_error *err)
 {
 	json_t *variables = NULL;
 	const char *workdir = first(options->workdir, image->working_dir, "/");
@@ -122,8 +127,8 @@ static int define_process(const struct basin_env_options *options, const struct 
 	}
 	json_t *args = command_of(options, image);
 	bool init = options->init != 0 || json_array_size(args) == 0;
-	*ret = json_pack("{so so ss ss sb}", "args", args, "env", variables, "user", first(options->user, image->user, "0"), "workdir", workdir,
-			 "init", init);
+	*ret = json_pack("{so so ss ss sb}", "args", args, "env", variables, "user", first(options->user, image->user, "0"),
+			 "workdir", workdir, "init", init);
 	return *ret == NULL ? bsn_fail(err, BASIN_USAGE, EINVAL, "the command or its variables are not UTF-8") : 0;
 }
 
@@ -142,14 +147,17 @@ static int define(const struct basin_env_options *options, const struct bsn_imag
 		r = read_restart(options->restart, &restart, err);
 	if (r < 0)
 		return r;
-	*ret = json_pack("{si ss s{ss ss} sO so ss sO sO ss sb}", "version", 1, "name", options->name, "image", "name", options->image, "digest",
-			 image->digest, "process", process, "networks", list_of(options->networks), "hostname",
-			 first(options->hostname, NULL, options->name), "labels", labels, "restart", restart, "stop_signal", stop, "autostart",
-			 options->autostart != 0);
-	return *ret == NULL ? bsn_fail(err, BASIN_USAGE, EINVAL, "the description of environment \"%s\" is not UTF-8", options->name) : 0;
+	*ret = json_pack("{si ss s{ss ss} sO so ss sO sO ss sb}", "version", 1, "name", options->name, "image", "name",
+			 options->image, "digest", image->digest, "process", process, "networks", list_of(options->networks),
+			 "hostname", first(options->hostname, NULL, options->name), "labels", labels, "restart", restart,
+			 "stop_signal", stop, "autostart", options->autostart != 0);
+	return *ret == NULL
+		       ? bsn_fail(err, BASIN_USAGE, EINVAL, "the description of environment \"%s\" is not UTF-8", options->name)
+		       : 0;
 }
 
-static int check_word(const char *option, const char *value, const char *a, const char *b, bool *ret_is_a, struct basin_error *err)
+static int check_word(const char *option, const char *value, const char *a, const char *b, bool *ret_is_a,
+		      struct basin_error *err)
 {
 	*ret_is_a = value != NULL && bsn_streq(value, a);
 	if (value == NULL || *ret_is_a || bsn_streq(value, b))
@@ -159,15 +167,16 @@ static int check_word(const char *option, const char *value, const char *a, cons
 
 static int dry_answer(const struct bsn_env *env, char **ret_json, struct basin_error *err)
 {
-	auto_json json_t *json =
-		json_pack("{ss ss sb sO*}", "name", env->name, "pool", env->pool, "admitted", 1, "resources", json_object_get(env->json, "resources"));
+	auto_json json_t *json = json_pack("{ss ss sb sO*}", "name", env->name, "pool", env->pool, "admitted", 1, "resources",
+					   json_object_get(env->json, "resources"));
 	return bsn_json_format(json, true, ret_json, err);
 }
 
 int bsn_env_launch(struct basin *basin, const struct basin_env_options *options, char **ret_json, struct basin_error *err)
 {
 	struct bsn_store *store;
-	auto_of(bsn_image_free) struct bsn_image *image = NULL; /* held until the environment is defined: nobody can remove it meanwhile */
+	auto_of(bsn_image_free) struct bsn_image *image =
+		NULL; /* held until the environment is defined: nobody can remove it meanwhile */
 	auto_json json_t *json = NULL;
 	auto_env struct bsn_env *env = NULL;
 	struct bsn_env_make make = { .start = true, .dry_run = options->dry_run != 0 };
@@ -189,7 +198,9 @@ int bsn_env_launch(struct basin *basin, const struct basin_env_options *options,
 	if (r < 0)
 		return r;
 	make.json = json;
-	make.ask = (struct bsn_ask){ .pool = options->pool, .request = options->request, .limit = options->limit, .cpu_weight = options->cpu_weight };
+	make.ask = (struct bsn_ask){
+		.pool = options->pool, .request = options->request, .limit = options->limit, .cpu_weight = options->cpu_weight
+	};
 	r = bsn_env_make(basin, &make, &env, err);
 	if (r < 0)
 		return r;

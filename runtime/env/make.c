@@ -149,8 +149,8 @@ static int reserve(void *run, const char *name, struct basin_error *err)
 	if (r < 0)
 		return r;
 	if (probe.kind == BSN_STORAGE_PLAIN && pool.enforce != BSN_ENFORCE_AVAILABLE)
-		return bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP, "no way to limit storage on this host: %s; or use a pool with --enforce available",
-				probe.reason);
+		return bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP,
+				"no way to limit storage on this host: %s; or use a pool with --enforce available", probe.reason);
 	r = bsn_ledger_begin(making->ledger, err);
 	if (r >= 0)
 		r = bsn_ledger_end(making->ledger, reserve_in(making, &probe, err), err);
@@ -388,7 +388,8 @@ static int clear_name(struct basin *basin, const char *name, struct basin_error 
 	if (r >= 0)
 		return bsn_fail(err, BASIN_EXISTS, EEXIST, "environment \"%s\" exists", name);
 	if (faccessat(basin->root_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return bsn_fail(err, BASIN_EXISTS, EEXIST, "container \"%s\" exists: environments and containers share their names", name);
+		return bsn_fail(err, BASIN_EXISTS, EEXIST,
+				"container \"%s\" exists: environments and containers share their names", name);
 	return 0;
 }
 
@@ -404,7 +405,7 @@ static int prepare(struct making *making, struct basin_error *err)
 		r = bsn_host_read(making->basin->data_fd, &making->host, err);
 	if (r < 0 || (making->ask.pool != NULL && !bsn_streq(making->ask.pool, BSN_POOL_DEFAULT)))
 		return r;
-	r = bsn_pool_enforceable(making->basin->cgroup_root, &enforceable, err);
+	r = bsn_pool_enforceable(making->basin->cgroup_root, making->basin->data_fd, &enforceable, err);
 	if (r >= 0)
 		r = bsn_pool_ensure_default(making->ledger, &making->host, enforceable,
 					    make->enforce_available ? BSN_ENFORCE_AVAILABLE : BSN_ENFORCE_REQUIRED, err);

@@ -57,7 +57,9 @@ int bsn_monitor_set_intent(const struct basin *basin, const char *name, bool run
 	if (r < 0)
 		return r;
 	r = bsn_replace_file(dir, BSN_MONITOR_INTENT, text, strlen(text), 0600, true);
-	return r < 0 ? bsn_fail_sys(err, -r, "cannot note that environment \"%s\" is to be %s", name, running ? "running" : "stopped") : 0;
+	return r < 0 ? bsn_fail_sys(err, -r, "cannot note that environment \"%s\" is to be %s", name,
+				    running ? "running" : "stopped")
+		     : 0;
 }
 
 bool bsn_monitor_intent_running(const struct basin *basin, const char *name)
@@ -82,8 +84,20 @@ static int spawn_monitor(struct basin *basin, const struct bsn_env *env, int rep
 		r = bsn_helper_path("basin-manage", &manage, err);
 	if (r < 0)
 		return r;
-	const char *argv[] = { monitor,		 "--manage",	    manage,    "--root",     basin->root,	"--data-root", basin->data_root,
-			       "--cgroup-root", basin->cgroup_root, "--restart", env->restart, "--restart-max", max,	       env->name,
+	const char *argv[] = { monitor,
+			       "--manage",
+			       manage,
+			       "--root",
+			       basin->root,
+			       "--data-root",
+			       basin->data_root,
+			       "--cgroup-root",
+			       basin->cgroup_root,
+			       "--restart",
+			       env->restart,
+			       "--restart-max",
+			       max,
+			       env->name,
 			       NULL };
 	const int fds[] = { -1, -1, -1, report };
 	const struct bsn_spawn spawn = { .path = monitor, .argv = argv, .fds = fds, .fd_count = 4 };

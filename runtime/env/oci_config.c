@@ -23,8 +23,8 @@ enum bsn_env_class bsn_env_class(const struct bsn_env *env)
 	const int64_t *limit = env->limit.of;
 	if (request[BASIN_MEMORY] == BASIN_UNSET || request[BASIN_MEMORY] == 0)
 		return BSN_CLASS_BESTEFFORT;
-	return request[BASIN_CPU] == limit[BASIN_CPU] && request[BASIN_MEMORY] == limit[BASIN_MEMORY] ? BSN_CLASS_GUARANTEED :
-													 BSN_CLASS_BURSTABLE;
+	return request[BASIN_CPU] == limit[BASIN_CPU] && request[BASIN_MEMORY] == limit[BASIN_MEMORY] ? BSN_CLASS_GUARANTEED
+												      : BSN_CLASS_BURSTABLE;
 }
 
 /* Kubernetes' scale: the less was promised of the host's memory, the sooner a victim. */
@@ -59,7 +59,7 @@ static json_t *environment(const struct bsn_env_facts *facts)
 		json_t *item;
 		bool given = false;
 		size_t length = strlen(wanted[i]);
-		json_array_foreach(facts->env->env, at, item) {
+		json_array_foreach (facts->env->env, at, item) {
 			const char *text = json_string_value(item);
 			given = given || (strncmp(text, wanted[i], length) == 0 && text[length] == '=');
 		}
@@ -93,9 +93,11 @@ static json_t *process(const struct bsn_env_facts *facts)
 	json_t *groups = json_array();
 	for (size_t i = 0; i < user->group_count; i++)
 		json_array_append_new(groups, json_integer(user->groups[i]));
-	json_t *id = json_pack("{sI sI so}", "uid", (json_int_t)user->uid, "gid", (json_int_t)user->gid, "additionalGids", groups);
-	json_t *json = json_pack("{sb so so ss so sb si}", "terminal", 0, "user", id, "env", environment(facts), "cwd", facts->env->workdir,
-				 "capabilities", capabilities(), "noNewPrivileges", 0, "oomScoreAdj", oom_score(facts->env));
+	json_t *id =
+		json_pack("{sI sI so}", "uid", (json_int_t)user->uid, "gid", (json_int_t)user->gid, "additionalGids", groups);
+	json_t *json = json_pack("{sb so so ss so sb si}", "terminal", 0, "user", id, "env", environment(facts), "cwd",
+				 facts->env->workdir, "capabilities", capabilities(), "noNewPrivileges", 0, "oomScoreAdj",
+				 oom_score(facts->env));
 	if (json_array_size(facts->env->args) > 0)
 		json_object_set(json, "args", facts->env->args);
 	return json;
@@ -109,7 +111,8 @@ static void add_mount(json_t *mounts, const char *destination, const char *type,
 		json_array_append_new(list, json_stringn(at, length));
 		at += length;
 	}
-	json_array_append_new(mounts, json_pack("{ss ss ss so}", "destination", destination, "type", type, "source", source, "options", list));
+	json_array_append_new(
+		mounts, json_pack("{ss ss ss so}", "destination", destination, "type", type, "source", source, "options", list));
 }
 
 static json_t *mounts(const struct bsn_env_facts *facts)
@@ -152,18 +155,21 @@ static json_t *resources(const struct bsn_env_facts *facts)
 	json_t *json = json_pack("{s[{sb ss}]}", "devices", "allow", 0, "access", "rwm");
 	if (facts->enforced & BSN_RESOURCE_BIT(BASIN_CPU)) {
 		if (limit[BASIN_CPU] != BASIN_UNSET)
-			json_object_set_new(json, "cpu", json_pack("{sI si}", "quota", (json_int_t)(limit[BASIN_CPU] * CPU_PERIOD_US / 1000),
-								   "period", CPU_PERIOD_US));
+			json_object_set_new(json, "cpu",
+					    json_pack("{sI si}", "quota", (json_int_t)(limit[BASIN_CPU] * CPU_PERIOD_US / 1000),
+						      "period", CPU_PERIOD_US));
 		if (env->cpu_weight != BASIN_UNSET)
 			set_string(unified, "cpu.weight", env->cpu_weight);
 	}
 	if (facts->enforced & BSN_RESOURCE_BIT(BASIN_MEMORY)) {
 		enum bsn_env_class class = bsn_env_class(env);
 		if (limit[BASIN_MEMORY] != BASIN_UNSET)
-			json_object_set_new(json, "memory", json_pack("{sI sI}", "limit", (json_int_t)limit[BASIN_MEMORY], "swap",
-								      (json_int_t)limit[BASIN_MEMORY]));
+			json_object_set_new(json, "memory",
+					    json_pack("{sI sI}", "limit", (json_int_t)limit[BASIN_MEMORY], "swap",
+						      (json_int_t)limit[BASIN_MEMORY]));
 		if (class != BSN_CLASS_BESTEFFORT)
-			set_string(unified, class == BSN_CLASS_GUARANTEED ? "memory.min" : "memory.low", env->request.of[BASIN_MEMORY]);
+			set_string(unified, class == BSN_CLASS_GUARANTEED ? "memory.min" : "memory.low",
+				   env->request.of[BASIN_MEMORY]);
 		set_string(unified, "memory.oom.group", 1);
 	}
 	if ((facts->enforced & BSN_RESOURCE_BIT(BASIN_PIDS)) && limit[BASIN_PIDS] != BASIN_UNSET)
@@ -185,8 +191,9 @@ static json_t *seccomp_rule(const char *const *names, const char *action, int er
 /* clone(2) and unshare(2) with CLONE_NEWUSER among the flags: a user namespace of one's own is where most kernel holes are reached from. */
 static json_t *no_new_user(const char *name)
 {
-	return json_pack("{s[s] ss si s[{si sI sI ss}]}", "names", name, "action", "SCMP_ACT_ERRNO", "errnoRet", EPERM, "args", "index", 0,
-			 "value", (json_int_t)CLONE_NEWUSER, "valueTwo", (json_int_t)CLONE_NEWUSER, "op", "SCMP_CMP_MASKED_EQ");
+	return json_pack("{s[s] ss si s[{si sI sI ss}]}", "names", name, "action", "SCMP_ACT_ERRNO", "errnoRet", EPERM, "args",
+			 "index", 0, "value", (json_int_t)CLONE_NEWUSER, "valueTwo", (json_int_t)CLONE_NEWUSER, "op",
+			 "SCMP_CMP_MASKED_EQ");
 }
 
 static json_t *seccomp(void)
@@ -198,15 +205,15 @@ static json_t *seccomp(void)
 	json_array_append_new(rules, seccomp_rule(clone3, "SCMP_ACT_ERRNO", ENOSYS));
 	json_array_append_new(rules, no_new_user("clone"));
 	json_array_append_new(rules, no_new_user("unshare"));
-	return json_pack("{ss s[sss] so}", "defaultAction", "SCMP_ACT_ALLOW", "architectures", "SCMP_ARCH_X86_64", "SCMP_ARCH_X86",
-			 "SCMP_ARCH_X32", "syscalls", rules);
+	return json_pack("{ss s[sss] so}", "defaultAction", "SCMP_ACT_ALLOW", "architectures", "SCMP_ARCH_X86_64",
+			 "SCMP_ARCH_X86", "SCMP_ARCH_X32", "syscalls", rules);
 }
 
 static json_t *linux_part(const struct bsn_env_facts *facts)
 {
 	const struct bsn_env *env = facts->env;
-	json_t *json = json_pack("{so ss so so so so}", "namespaces", namespaces(env), "cgroupsPath", facts->cgroups_path, "resources",
-				 resources(facts), "maskedPaths", string_list(bsn_env_masked_paths), "readonlyPaths",
+	json_t *json = json_pack("{so ss so so so so}", "namespaces", namespaces(env), "cgroupsPath", facts->cgroups_path,
+				 "resources", resources(facts), "maskedPaths", string_list(bsn_env_masked_paths), "readonlyPaths",
 				 string_list(bsn_env_readonly_paths), "seccomp", seccomp());
 	if (env->own_ids) {
 		json_object_set_new(json, "uidMappings", id_map(env));
@@ -218,9 +225,10 @@ static json_t *linux_part(const struct bsn_env_facts *facts)
 int bsn_env_oci_config(const struct bsn_env_facts *facts, char **ret_text, struct basin_error *err)
 {
 	const struct bsn_env *env = facts->env;
-	auto_json json_t *json = json_pack("{ss s{ss} so ss so so s{ss ss ss}}", "ociVersion", "1.2.0", "root", "path", "rootfs", "process",
-					   process(facts), "hostname", env->hostname, "mounts", mounts(facts), "linux", linux_part(facts),
-					   "annotations", "basin.environment", env->name, "basin.pool", env->pool, "basin.image", env->image);
+	auto_json json_t *json =
+		json_pack("{ss s{ss} so ss so so s{ss ss ss}}", "ociVersion", "1.2.0", "root", "path", "rootfs", "process",
+			  process(facts), "hostname", env->hostname, "mounts", mounts(facts), "linux", linux_part(facts),
+			  "annotations", "basin.environment", env->name, "basin.pool", env->pool, "basin.image", env->image);
 	if (json == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot describe the container of environment \"%s\"", env->name);
 	return bsn_json_format(json, false, ret_text, err);

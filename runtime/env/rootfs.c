@@ -51,11 +51,14 @@ static int map_and_open(pid_t pid, int64_t first, int64_t count, int *ret_fd)
 int bsn_userns_open(int64_t first, int64_t count, int *ret_fd, struct basin_error *err)
 {
 	int pidfd = -1;
-	struct clone_args args = { .flags = CLONE_NEWUSER | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD };
+	struct clone_args args = { .flags = CLONE_NEWUSER | CLONE_PIDFD,
+				   .pidfd = (uint64_t)(uintptr_t)&pidfd,
+				   .exit_signal = SIGCHLD };
 	const pid_t self = getpid();
 	int pid = bsn_sys_clone3(&args);
 	if (pid < 0)
-		return bsn_fail(err, BASIN_UNSUPPORTED, -pid, "cannot make a user namespace: see user.max_user_namespaces, or use --userns host");
+		return bsn_fail(err, BASIN_UNSUPPORTED, -pid,
+				"cannot make a user namespace: see user.max_user_namespaces, or use --userns host");
 	if (pid == 0) {
 		/* Not a moment longer than its maker, whose descriptors it has. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -126,7 +129,8 @@ static int attach_layers(struct bsn_store *store, const struct bsn_env *env, con
 		r = attach_layer(bsn_store_fd(store), image->layer_paths[i], userns, workshop, name);
 		if (r == -EINVAL && userns >= 0)
 			return bsn_fail(err, BASIN_UNSUPPORTED, EINVAL,
-					"the file system of the data root cannot map ids (idmapped mounts): keep it on ext4, xfs or btrfs with "
+					"the file system of the data root cannot map ids (idmapped mounts): keep it on ext4, xfs "
+					"or btrfs with "
 					"Linux 5.19 or newer, or use --userns host");
 		if (r < 0)
 			return bsn_fail_sys(err, -r, "cannot attach layer \"%s\"", image->layers[i].diff_id);
@@ -140,8 +144,9 @@ static int attach_layers(struct bsn_store *store, const struct bsn_env *env, con
 static int mount_overlay(int workshop, int layer, struct bsn_str *options, int *ret_fd, struct basin_error *err)
 {
 	/* What a later backup reads as a plain difference: no redirects, no metadata-only copies. */
-	int r = bsn_str_addf(options, ",upperdir=/proc/self/fd/%d/upper,workdir=/proc/self/fd/%d/work,index=off,metacopy=off,redirect_dir=off",
-			     layer, layer);
+	int r = bsn_str_addf(
+		options, ",upperdir=/proc/self/fd/%d/upper,workdir=/proc/self/fd/%d/work,index=off,metacopy=off,redirect_dir=off",
+		layer, layer);
 	if (r >= 0)
 		r = bsn_sys_mkdirat(workshop, "root", 0755);
 	if (r >= 0 && fchdir(workshop) < 0)

@@ -42,7 +42,8 @@ const char *bsn_env_status(struct basin *basin, const struct bsn_env *env, pid_t
 static int add_address(const struct bsn_lease *lease, void *data)
 {
 	char text[BSN_ADDRESS_TEXT_MAX];
-	json_t *entry = json_pack("{ss ss}", "network", lease->scope, "address", bsn_address_format((uint32_t)lease->value, text));
+	json_t *entry =
+		json_pack("{ss ss}", "network", lease->scope, "address", bsn_address_format((uint32_t)lease->value, text));
 	return json_array_append_new(data, entry) < 0 ? -ENOMEM : 0;
 }
 
@@ -65,11 +66,12 @@ static json_t *usage(struct basin *basin, const struct bsn_env *env)
 	json_t *json = json_object();
 	if (bsn_env_dir(basin, env->name, &dir, NULL) >= 0 && bsn_storage_usage(dir, &env->storage, -1, &storage, NULL) >= 0)
 		json_object_set_new(json, "storage", json_integer(storage.bytes));
-	if (bsn_pool_cgroup_path(env->pool, below, sizeof(below), NULL) < 0 || bsn_cgroup_tree_open(basin->cgroup_root, &tree, NULL) < 0)
+	if (bsn_pool_cgroup_path(env->pool, below, sizeof(below), NULL) < 0 ||
+	    bsn_cgroup_tree_open(basin->cgroup_root, &tree, NULL) < 0)
 		return json;
 	bsn_str_addf(&leaf, "%s%senv-%s", below, below[0] != '\0' ? "/" : "", env->name);
-	if (bsn_cgroup_path(&tree, bsn_str_text(&leaf), path, sizeof(path), NULL) < 0 || bsn_cgroup_open(&tree, path, &cgroup, NULL) < 0 ||
-	    bsn_cgroup_stats(cgroup, &stats, NULL) < 0)
+	if (bsn_cgroup_path(&tree, bsn_str_text(&leaf), path, sizeof(path), NULL) < 0 ||
+	    bsn_cgroup_open(&tree, path, &cgroup, NULL) < 0 || bsn_cgroup_stats(cgroup, &stats, NULL) < 0)
 		return json;
 	if (stats.cpu_usage_us != BSN_CGROUP_UNSET)
 		json_object_set_new(json, "cpu_us", json_integer(stats.cpu_usage_us));

@@ -206,7 +206,9 @@ static int go_up(struct up *up, struct basin_error *err)
 /* Told to whoever waits for the start. Without the pipe (run by hand) there is nobody. */
 static void report(const struct up *up, int result, const struct basin_error *err)
 {
-	struct bsn_report message = { .magic = BSN_REPORT_MAGIC, .kind = result < 0 ? BSN_REPORT_FAILED : BSN_REPORT_STARTED, .pid = up->pid };
+	struct bsn_report message = { .magic = BSN_REPORT_MAGIC,
+				      .kind = result < 0 ? BSN_REPORT_FAILED : BSN_REPORT_STARTED,
+				      .pid = up->pid };
 	if (up->env != NULL)
 		message.stop_signal = up->env->stop_signal;
 	if (result < 0)
@@ -216,11 +218,12 @@ static void report(const struct up *up, int result, const struct basin_error *er
 
 static int check_monitor(struct basin *basin, const char *name, struct basin_error *err)
 {
-	int r = fcntl(BSN_MONITOR_LOCK_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(BSN_MONITOR_REPORT_FD, F_SETFD, FD_CLOEXEC) < 0 ?
-			-EBADF :
-			bsn_monitor_alive(basin, name);
+	int r = fcntl(BSN_MONITOR_LOCK_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(BSN_MONITOR_REPORT_FD, F_SETFD, FD_CLOEXEC) < 0
+			? -EBADF
+			: bsn_monitor_alive(basin, name);
 	if (r <= 0)
-		return bsn_fail(err, BASIN_USAGE, EINVAL, "this is run by the environment's monitor: use \"basin env start %s\"", name);
+		return bsn_fail(err, BASIN_USAGE, EINVAL, "this is run by the environment's monitor: use \"basin env start %s\"",
+				name);
 	return 0;
 }
 
