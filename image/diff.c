@@ -311,6 +311,7 @@ static int visit(void *data, const struct bsn_mtree_node *node, struct basin_err
 	const struct stat *st = &node->st;
 	struct bsn_diff_marks marks;
 	struct bsn_tar_entry entry;
+	uint64_t skipped = 0;
 
 	if (bsn_starts_with(node->name, ".wh."))
 		return bsn_fail(err, BASIN_UNSUPPORTED, EINVAL,
@@ -321,8 +322,7 @@ static int visit(void *data, const struct bsn_mtree_node *node, struct basin_err
 		run->result.sockets_skipped++;
 		return 0;
 	}
-	int r = bsn_diff_xattrs_read(run->options, node->dirfd, node->name, node->path, &run->xattrs, &marks,
-				     &run->result.xattrs_skipped, err);
+	int r = bsn_diff_xattrs_read(run->options, node->dirfd, node->name, node->path, &run->xattrs, &marks, &skipped, err);
 	if (r < 0)
 		return r;
 	if (marks.partial)
@@ -334,7 +334,9 @@ static int visit(void *data, const struct bsn_mtree_node *node, struct basin_err
 	r = fill_entry(run, node, &entry, err);
 	if (r < 0)
 		return r;
-	return S_ISDIR(st->st_mode) ? write_directory(run, node, &entry, marks.opaque, err) : write_leaf(run, node, &entry, err);
+	r = S_ISDIR(st->st_mode) ? write_directory(run, node, &entry, marks.opaque, err) : write_leaf(run, node, &entry, err);
+	run->result.xattrs_skipped += entry.type == BSN_TAR_HARDLINK ? 0 : skipped; /* counted with the body */
+	return r;
 }
 
 int bsn_diff_write(const struct bsn_diff_options *options, struct bsn_tar_writer *writer, struct bsn_diff_result *ret_result,
