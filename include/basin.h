@@ -94,6 +94,38 @@ BASIN_PUBLIC const char *basin_version(void);
 typedef void basin_log_fn(void *data, const char *level, const char *text);
 BASIN_PUBLIC void basin_set_log(basin_log_fn *fn, void *data);
 
+/* --- pools: named shares of the host, nested like paths ("/team/dev"); "/" is the host itself --- */
+
+/* A new pool's settings, or changes to one. What is not given keeps its value, or takes the default that basin(1) names. */
+struct basin_pool_settings {
+	size_t size;
+	struct basin_amounts capacity;   /* the hard cap; not given: the parent's */
+	struct basin_amounts guarantee;  /* set aside by the pools above; not given: the capacity, where that was given */
+	struct basin_amounts overcommit; /* thousandths: 1500 lets promises pass the capacity by half */
+	struct basin_amounts defaults;   /* the request of a member that asks for nothing */
+	struct basin_amounts reserve;    /* of "/" only: kept back for the host */
+	const char *enforce;             /* "available": count what the kernel cannot hold; "required": refuse; NULL: keep */
+	int cordoned;                    /* 1: takes no new members */
+	int dry_run;                     /* 1: give the verdict, change nothing */
+};
+
+#define BASIN_POOL_SETTINGS_INIT                                                                                                 \
+	{                                                                                                                        \
+		.size = sizeof(struct basin_pool_settings), .capacity = BASIN_AMOUNTS_UNSET, .guarantee = BASIN_AMOUNTS_UNSET,   \
+		.overcommit = BASIN_AMOUNTS_UNSET, .defaults = BASIN_AMOUNTS_UNSET, .reserve = BASIN_AMOUNTS_UNSET,              \
+		.cordoned = BASIN_UNSET                                                                                          \
+	}
+
+/* *ret_json (may be NULL) is the pool as basin_pool_show gives it; of a dry run, {"name", "dry_run", "admitted"}. */
+BASIN_PUBLIC int basin_pool_create(struct basin *basin, const char *name, const struct basin_pool_settings *settings,
+				   char **ret_json, struct basin_error *err);
+BASIN_PUBLIC int basin_pool_set(struct basin *basin, const char *name, const struct basin_pool_settings *settings,
+				char **ret_json, struct basin_error *err);
+BASIN_PUBLIC int basin_pool_show(struct basin *basin, const char *name, char **ret_json, struct basin_error *err);
+BASIN_PUBLIC int basin_pool_list(struct basin *basin, char **ret_json, struct basin_error *err);
+/* BASIN_BUSY while it has members or children. */
+BASIN_PUBLIC int basin_pool_remove(struct basin *basin, const char *name, struct basin_error *err);
+
 /* --- environments --- */
 
 /* What basin_env_launch is asked for. Lists end with NULL. */
