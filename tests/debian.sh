@@ -1,11 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Makes build/debian.tar, a small Debian 12 root with Python in it, from the package mirror that this machine is configured for. Kept between
-# runs; remove the file to have a fresh one.
+# runs; remove the file to have a fresh one. Leaves the sources it used in build/debian.sources.
 set -eu
 cd "$(dirname "$0")/.."
 TARGET=build/debian.tar
-[ -s $TARGET ] && exit 0
 mkdir -p build
 # The machine's own Debian sources only: a third party's would need that party's keys.
 for file in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
@@ -15,7 +14,8 @@ for file in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
 	fi
 done >build/debian.sources
 [ -s build/debian.sources ] || echo 'deb http://deb.debian.org/debian bookworm main' >build/debian.sources
+[ -s $TARGET ] && exit 0
 echo "making $TARGET with mmdebstrap (about a minute, once) ..." >&2
-mmdebstrap --quiet --variant=minbase --include=python3 --dpkgopt='path-exclude=/usr/share/man/*' \
+mmdebstrap --quiet --format=tar --variant=minbase --include=python3 --dpkgopt='path-exclude=/usr/share/man/*' \
 	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm $TARGET.new - <build/debian.sources
 mv $TARGET.new $TARGET
