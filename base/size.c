@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "basin.h"
+
 /* Reads digits at *at into *ret; -EINVAL when there is none, -ERANGE past INT64_MAX. */
 static int digits(const char **at, int64_t *ret)
 {
@@ -157,4 +159,35 @@ const char *bsn_format_bytes(int64_t bytes, char *buffer, size_t room)
 	else
 		snprintf(buffer, room, "%.1f%s", (double)bytes / (double)factor, names[unit]);
 	return buffer;
+}
+
+int basin_parse_amount(enum basin_resource resource, const char *text, int64_t *ret_amount)
+{
+	switch (resource) {
+	case BASIN_CPU:
+		return bsn_parse_cpu(text, ret_amount);
+	case BASIN_MEMORY:
+	case BASIN_STORAGE:
+		return bsn_parse_bytes(text, ret_amount);
+	case BASIN_PIDS:
+		return bsn_parse_count(text, ret_amount);
+	default:
+		return -EINVAL;
+	}
+}
+
+int basin_parse_duration(const char *text, int64_t *ret_ms)
+{
+	return bsn_parse_duration(text, ret_ms);
+}
+
+const char *basin_format_amount(enum basin_resource resource, int64_t amount, char *buffer, size_t room)
+{
+	if (resource == BASIN_CPU)
+		return bsn_format_cpu(amount, buffer, room);
+	if (resource == BASIN_PIDS) {
+		snprintf(buffer, room, "%" PRId64, amount);
+		return buffer;
+	}
+	return bsn_format_bytes(amount, buffer, room);
 }

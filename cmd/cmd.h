@@ -33,29 +33,36 @@ struct cmd_global {
 	bool log_json;
 	bool debug;
 	bool systemd_cgroup;
-	struct basin_options open; /* the three roots, for basin_open */
+	struct basin_options open; /* the three roots as given, for basin_open */
 };
 
+/* What the functions of runtime/runtime.h want: the state root with its default filled in. -1: reported. */
+struct bsn_runtime;
 struct cmd_run;
+int cmd_runtime(const struct cmd_run *run, struct bsn_runtime *ret_runtime);
 
 struct cmd_command {
 	const char *arguments; /* as --help shows them: "IMAGE NAME [-- COMMAND ...]" */
 	const struct cmd_option *options;
-	int stop_after; /* after so many arguments everything is an argument (exec ID COMMAND ...); 0: options may stand anywhere */
+	int stop_after; /* after so many arguments everything is an argument (exec ID COMMAND ...); 0: options may stand anywhere. A "--"
+			 * that comes right there is not an argument */
 	int (*run)(struct cmd_run *run); /* returns the exit status */
 };
 
 /* One call of a command. */
 struct cmd_run {
 	const struct cmd_global *global;
-	const char *noun; /* "pool"; "" for the OCI verbs */
-	const char *verb;
+	const char *noun;    /* "pool"; "" for the OCI verbs */
+	const char *verb;    /* "create"; "" for a command that is only a noun */
+	const char *summary; /* from the table, for --help */
 	const struct cmd_command *command;
 	int argc;
 	char **argv;
 	/* the parser's state */
 	int at;
-	bool rest; /* "--" was seen, or stop_after reached */
+	const char *inside; /* what is left of "-abc" */
+	bool rest;          /* "--" was seen, or stop_after reached */
+	int dashes;         /* how many arguments came before "--"; -1: there was none */
 	int argument_count;
 	char **arguments; /* what is not an option, in order; complete once cmd_next returned 0; NULL-terminated */
 };
@@ -76,7 +83,7 @@ int cmd_want_arguments(struct cmd_run *run, int min, int max);
 /* The text behind "--", as a NULL-terminated list (the command to run), or NULL when there was no "--". Part of arguments too. */
 char **cmd_after_dashes(const struct cmd_run *run);
 
-/* Reports one line on stderr (and to --log) and returns the exit status that belongs to it. */
+/* Reports one line on stderr (and to --log) and returns the exit status that belongs to it: the error's code, or 1 for the OCI verbs. */
 int cmd_report(const struct cmd_run *run, const struct basin_error *err);
 int cmd_usage(const struct cmd_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -107,5 +114,7 @@ int cmd_print_table(const struct cmd_run *run, enum cmd_format format, const cha
 int cmd_print_fields(const struct cmd_run *run, enum cmd_format format, const char *json, const struct cmd_column *columns,
 		     size_t count);
 int cmd_print_json(const struct cmd_run *run, const char *json);
+/* Prints one field of every object of an array, a line each (the -q forms); path NULL: the elements themselves. */
+int cmd_print_lines(const struct cmd_run *run, const char *json, const char *path);
 
 #endif

@@ -71,6 +71,15 @@ struct basin_amounts {
 		}                                                                                                                \
 	}
 
+/*
+ * Amounts as people write them: "500m", "0.5" for CPU, "512MiB", "1GB" for memory and storage, "100" for tasks; and times: "10s", "500ms",
+ * "2m". Return -EINVAL for anything else, -ERANGE for too much.
+ */
+BASIN_PUBLIC int basin_parse_amount(enum basin_resource resource, const char *text, int64_t *ret_amount);
+BASIN_PUBLIC int basin_parse_duration(const char *text, int64_t *ret_ms);
+/* The short form for people: "500m", "1.2GiB", "100". 32 bytes are enough; returns buffer. */
+BASIN_PUBLIC const char *basin_format_amount(enum basin_resource resource, int64_t amount, char *buffer, size_t room);
+
 /* Where a basin lives. NULL members take the environment variable, then the default, that basin(1) names. */
 struct basin_options {
 	size_t size;

@@ -63,12 +63,16 @@ struct bsn_exec_options {
 	const char *user;        /* "uid[:gid]" */
 	const char *const *caps; /* added to all five sets */
 	const char *cgroup;      /* sub-cgroup of the container's */
+	const char *const *additional_gids; /* numbers; added to the user's groups; NULL-terminated, or NULL, as the lists above */
+	const char *process_label;          /* SELinux */
+	const char *apparmor;
 	const char *console_socket;
 	const char *pid_file;
 	int preserve_fds;
 	bool tty;
 	bool detach;
 	bool no_new_privs;
+	bool ignore_paused; /* wait in a frozen container instead of failing */
 };
 
 int bsn_container_exec(const struct bsn_runtime *runtime, const struct bsn_exec_options *options, int *ret_status,
@@ -84,6 +88,8 @@ int bsn_container_pids(const struct bsn_runtime *runtime, const char *id, char *
 int bsn_runtime_features(char **ret_json, struct basin_error *err);
 /* `runc spec`'s default config. */
 int bsn_runtime_spec(char **ret_json, struct basin_error *err);
+/* The same for the calling user, who has one id and no network namespace to give. */
+int bsn_runtime_spec_rootless(char **ret_json, struct basin_error *err);
 
 /*
  * --- environments, in process ---
