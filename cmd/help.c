@@ -55,8 +55,8 @@ void cmd_print_command_help(const struct cmd_run *run)
 	const struct cmd_option *option = run->command->options;
 	const char *arguments = run->command->arguments != NULL ? run->command->arguments : "";
 	bool any = option != NULL && option->id != 0;
-	printf("usage: basin%s%s%s%s%s%s%s\n\n%s\n", run->noun[0] != '\0' ? " " : "", run->noun, run->verb[0] != '\0' ? " " : "", run->verb,
-	       any ? " [options]" : "", arguments[0] != '\0' ? " " : "", arguments, run->summary);
+	printf("usage: basin%s%s%s%s%s%s%s\n\n%s\n", run->noun[0] != '\0' ? " " : "", run->noun, run->verb[0] != '\0' ? " " : "",
+	       run->verb, any ? " [options]" : "", arguments[0] != '\0' ? " " : "", arguments, run->summary);
 	if (any)
 		puts("\noptions:");
 	for (; any && option->id != 0; option++)

@@ -63,8 +63,9 @@ struct bsn_exec_options {
 	const char *user;        /* "uid[:gid]" */
 	const char *const *caps; /* added to all five sets */
 	const char *cgroup;      /* sub-cgroup of the container's */
-	const char *const *additional_gids; /* numbers; added to the user's groups; NULL-terminated, or NULL, as the lists above */
-	const char *process_label;          /* SELinux */
+	const char *const
+		*additional_gids;  /* numbers; added to the user's groups; NULL-terminated, or NULL, as the lists above */
+	const char *process_label; /* SELinux */
 	const char *apparmor;
 	const char *console_socket;
 	const char *pid_file;
