@@ -240,29 +240,38 @@ static void one_changed_byte_is_found_wherever_it_is(void **state)
 	assert_true(named > length / 3 / 3);
 }
 
+/* Large files of noise: zstd stores them as they are, in blocks of 128 KiB, so that it is known which bytes belong to whom. */
 static void the_first_damaged_path_is_named(void **state)
 {
-	const struct scene *scene = *state;
+	struct scene *scene = *state;
 	static const struct {
 		const char *path;
-		unsigned int at; /* in the noise of the file; the blob holds it as it is */
+		unsigned int at;
 		unsigned int seed;
-	} cases[] = { { "first", 10, 3 }, { "second", 0, 4 }, { "second", 1999, 4 }, { "third", 1499, 5 } };
-	auto_json json_t *whole = NULL;
+	} cases[] = { { "first", 10, 3 },     { "first", 699, 3 },    { "large", 0, 7 },
+		      { "large", 200000, 7 }, { "large", 399999, 7 }, { "last", 1000, 8 } };
 	struct basin_error err = { 0 };
+	auto_json json_t *whole = NULL;
+	size_t size;
+
+	auto_fd int own = openat(scene->fd, "own", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (const char *const *name = (const char *const[]){ "first", "second", "third", NULL }; *name != NULL; name++)
+		assert_int_equal(unlinkat(own, *name, 0), 0);
+	put_noise(own, "first", 140000, 3);
+	put_noise(own, "large", 400000, 7);
+	put_noise(own, "last", 140000, 8);
+	write_backup(scene, true);
 	assert_int_equal(verify(scene->archive.data, scene->archive.length, &whole, &err), 0);
 	const char *digest = json_string_value(json_object_get(json_array_get(json_object_get(whole, "layers"), 1), "digest"));
-	size_t size;
 	size_t from = find_blob(scene, digest, &size);
-
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		unsigned char noise[2048];
+		auto_free unsigned char *noise = malloc(cases[i].at + 17);
 		unsigned int seed = cases[i].seed;
-		for (size_t n = 0; n < sizeof(noise); n++)
+		for (size_t n = 0; n < cases[i].at + 17; n++)
 			noise[n] = (unsigned char)((seed = seed * 1664525 + 1013904223) >> 24);
 		size_t start = cases[i].at > 16 ? cases[i].at - 16 : 0;
 		char *found = memmem(scene->archive.data + from, size, noise + start, 17);
-		assert_non_null(found); /* noise does not compress */
+		assert_non_null(found);
 		found += cases[i].at - start;
 		char want[64];
 		auto_json json_t *json = NULL;
