@@ -14,7 +14,7 @@
 #include "runtime/runtime.h"
 
 struct bsn_ledger; /* pool/ledger.h */
-struct bsn_store; /* image/store.h */
+struct bsn_store;  /* image/store.h */
 
 struct basin {
 	char *root;        /* state root, absolute */

@@ -13,6 +13,8 @@
 #include "base/size.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "pool/cgroup.h"
+#include "pool/pool_cgroup.h"
 
 int bsn_signal_parse(const char *text)
 {
@@ -338,6 +340,35 @@ int bsn_env_dir(const struct basin *basin, const char *name, int *ret_fd, struct
 		return bsn_fail_sys(err, -fd, "cannot open the directory of environment \"%s\"", name);
 	*ret_fd = fd;
 	return 0;
+}
+
+static int cgroup_path(const struct bsn_cgroup_tree *tree, const struct bsn_env *env, char *buffer, size_t room,
+		       struct basin_error *err)
+{
+	char below[BSN_POOL_CGROUP_MAX];
+	auto_str struct bsn_str leaf = { 0 };
+	int r = bsn_pool_cgroup_path(env->pool, below, sizeof(below), err);
+	if (r < 0)
+		return r;
+	bsn_str_addf(&leaf, "%s%senv-%s", below, below[0] != '\0' ? "/" : "", env->name);
+	return bsn_cgroup_path(tree, bsn_str_text(&leaf), buffer, room, err);
+}
+
+int bsn_env_cgroup_path(const struct basin *basin, const struct bsn_env *env, char *buffer, size_t room, struct basin_error *err)
+{
+	auto_cgroup_tree struct bsn_cgroup_tree tree = BSN_CGROUP_TREE_INIT;
+	int r = bsn_cgroup_tree_open(basin->cgroup_root, &tree, err);
+	return r < 0 ? r : cgroup_path(&tree, env, buffer, room, err);
+}
+
+int bsn_env_cgroup_open(const struct basin *basin, const struct bsn_env *env, int *ret_fd, struct basin_error *err)
+{
+	auto_cgroup_tree struct bsn_cgroup_tree tree = BSN_CGROUP_TREE_INIT;
+	char path[PATH_MAX];
+	int r = bsn_cgroup_tree_open(basin->cgroup_root, &tree, err);
+	if (r >= 0)
+		r = cgroup_path(&tree, env, path, sizeof(path), err);
+	return r < 0 ? r : bsn_cgroup_open(&tree, path, ret_fd, err);
 }
 
 int bsn_env_lock(const struct basin *basin, const char *name, int timeout_ms, int *ret_fd, struct basin_error *err)

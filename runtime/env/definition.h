@@ -81,6 +81,10 @@ int bsn_env_each(struct basin *basin, int (*fn)(const struct bsn_env *env, void 
 /* <data root>/envs/<name>, open; NOT_FOUND. */
 int bsn_env_dir(const struct basin *basin, const char *name, int *ret_fd, struct basin_error *err);
 
+/* Its cgroup, as a path below the cgroup2 mount (buffer of PATH_MAX), and open; NOT_FOUND while it does not run. */
+int bsn_env_cgroup_path(const struct basin *basin, const struct bsn_env *env, char *buffer, size_t room, struct basin_error *err);
+int bsn_env_cgroup_open(const struct basin *basin, const struct bsn_env *env, int *ret_fd, struct basin_error *err);
+
 /* Held while somebody changes an environment (launch, start, stop, rm, restore, reconcile), never by its monitor. BUSY after timeout_ms. */
 int bsn_env_lock(const struct basin *basin, const char *name, int timeout_ms, int *ret_fd, struct basin_error *err);
 

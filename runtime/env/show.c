@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/env/show.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,7 +8,6 @@
 #include "base/str.h"
 #include "pool/cgroup.h"
 #include "pool/lease.h"
-#include "pool/pool_cgroup.h"
 #include "pool/subnet.h"
 #include "runtime/env/monitor.h"
 #include "runtime/env/oci_config.h"
@@ -55,23 +53,14 @@ static int64_t known(int64_t value)
 /* What the cgroup and the storage say. What cannot be read (no controller, not running) is left out. */
 static json_t *usage(struct basin *basin, const struct bsn_env *env)
 {
-	auto_cgroup_tree struct bsn_cgroup_tree tree = BSN_CGROUP_TREE_INIT;
-	char below[BSN_POOL_CGROUP_MAX];
-	char path[PATH_MAX];
 	auto_fd int cgroup = -1;
 	auto_fd int dir = -1;
 	struct bsn_cgroup_stats stats;
 	struct bsn_storage_usage storage;
-	auto_str struct bsn_str leaf = { 0 };
 	json_t *json = json_object();
 	if (bsn_env_dir(basin, env->name, &dir, NULL) >= 0 && bsn_storage_usage(dir, &env->storage, -1, &storage, NULL) >= 0)
 		json_object_set_new(json, "storage", json_integer(storage.bytes));
-	if (bsn_pool_cgroup_path(env->pool, below, sizeof(below), NULL) < 0 ||
-	    bsn_cgroup_tree_open(basin->cgroup_root, &tree, NULL) < 0)
-		return json;
-	bsn_str_addf(&leaf, "%s%senv-%s", below, below[0] != '\0' ? "/" : "", env->name);
-	if (bsn_cgroup_path(&tree, bsn_str_text(&leaf), path, sizeof(path), NULL) < 0 ||
-	    bsn_cgroup_open(&tree, path, &cgroup, NULL) < 0 || bsn_cgroup_stats(cgroup, &stats, NULL) < 0)
+	if (bsn_env_cgroup_open(basin, env, &cgroup, NULL) < 0 || bsn_cgroup_stats(cgroup, &stats, NULL) < 0)
 		return json;
 	if (stats.cpu_usage_us != BSN_CGROUP_UNSET)
 		json_object_set_new(json, "cpu_us", json_integer(stats.cpu_usage_us));

@@ -18,7 +18,6 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "image/store.h"
-#include "pool/cgroup.h"
 #include "pool/host.h"
 #include "pool/pool_cgroup.h"
 #include "runtime/env/monitor.h"
@@ -42,12 +41,9 @@ struct up {
 
 static int prepare_cgroup(struct up *up, struct basin_error *err)
 {
-	auto_cgroup_tree struct bsn_cgroup_tree tree = BSN_CGROUP_TREE_INIT;
 	struct bsn_ledger *ledger;
 	struct bsn_host host;
 	struct bsn_pool pool;
-	char below[BSN_POOL_CGROUP_MAX];
-	auto_str struct bsn_str leaf = { 0 };
 	int r = bsn_basin_ledger(up->basin, &ledger, err);
 	if (r >= 0)
 		r = bsn_host_read(up->basin->data_fd, &host, err);
@@ -55,16 +51,11 @@ static int prepare_cgroup(struct up *up, struct basin_error *err)
 		r = bsn_pool_get(ledger, up->env->pool, &pool, err);
 	if (r >= 0)
 		r = bsn_pool_cgroup_ensure(ledger, &host, up->basin->cgroup_root, up->env->pool, err);
-	if (r >= 0)
-		r = bsn_pool_cgroup_path(up->env->pool, below, sizeof(below), err);
-	if (r >= 0)
-		r = bsn_cgroup_tree_open(up->basin->cgroup_root, &tree, err);
 	if (r < 0)
 		return r;
 	up->enforced = pool.enforced;
-	bsn_str_addf(&leaf, "%s%senv-%s", below, below[0] != '\0' ? "/" : "", up->env->name);
 	up->cgroups_path[0] = '/';
-	return bsn_cgroup_path(&tree, bsn_str_text(&leaf), up->cgroups_path + 1, sizeof(up->cgroups_path) - 1, err);
+	return bsn_env_cgroup_path(up->basin, up->env, up->cgroups_path + 1, sizeof(up->cgroups_path) - 1, err);
 }
 
 static int prepare_networks(struct up *up, struct basin_error *err)

@@ -16,51 +16,46 @@
 #include "base/error.h"
 #include "runtime/monitor/report.h"
 
-enum bsn_restart {
-  BSN_RESTART_NO,
-  BSN_RESTART_ON_FAILURE,
-  BSN_RESTART_ALWAYS,
-  BSN_RESTART_UNLESS_STOPPED
-};
+enum bsn_restart { BSN_RESTART_NO, BSN_RESTART_ON_FAILURE, BSN_RESTART_ALWAYS, BSN_RESTART_UNLESS_STOPPED };
 
 struct bsn_monitor {
-  /* from the command line */
-  const char *name;
-  const char *manage; /* path of basin-manage */
-  const char *root;
-  const char *data_root;
-  const char *cgroup_root;
-  enum bsn_restart restart;
-  int64_t restart_max; /* on-failure: so many restarts at most; 0: no limit */
-  int64_t log_max;     /* bytes of one log file */
+	/* from the command line */
+	const char *name;
+	const char *manage; /* path of basin-manage */
+	const char *root;
+	const char *data_root;
+	const char *cgroup_root;
+	enum bsn_restart restart;
+	int64_t restart_max; /* on-failure: so many restarts at most; 0: no limit */
+	int64_t log_max;     /* bytes of one log file */
 
-  /* held */
-  int env_fd; /* <data root>/envs/<name> */
-  int lock_fd;
-  int report_fd; /* to whoever started us; -1 once told */
-  int log_fd;
-  int64_t log_size;
-  int pipe_in; /* the payload's output, read here */
-  int pipe_out;
-  int fifo;    /* the payload's input, held open so that it never ends */
-  int signals; /* signalfd */
+	/* held */
+	int env_fd; /* <data root>/envs/<name> */
+	int lock_fd;
+	int report_fd; /* to whoever started us; -1 once told */
+	int log_fd;
+	int64_t log_size;
+	int pipe_in; /* the payload's output, read here */
+	int pipe_out;
+	int fifo;    /* the payload's input, held open so that it never ends */
+	int signals; /* signalfd */
 
-  /* the state of the loop */
-  pid_t up;      /* running `env up`, 0: none */
-  pid_t init;    /* the payload's init, 0: none */
-  pid_t down;    /* running `env down`, 0: none */
-  int up_report; /* read end of up's pipe */
-  int stop_signal;
-  bool told;     /* the first start has been reported */
-  bool stopping; /* SIGTERM came: no restart */
-  bool final;    /* `env down --final` is running or done */
-  bool finished;
-  int64_t started_ms; /* monotonic */
-  int64_t started_at; /* seconds since the epoch */
-  int64_t restart_at; /* monotonic; 0: not waiting */
-  int64_t backoff_ms;
-  int64_t restarts;
-  int status; /* of the last end: 0-255 */
+	/* the state of the loop */
+	pid_t up;      /* running `env up`, 0: none */
+	pid_t init;    /* the payload's init, 0: none */
+	pid_t down;    /* running `env down`, 0: none */
+	int up_report; /* read end of up's pipe */
+	int stop_signal;
+	bool told;     /* the first start has been reported */
+	bool stopping; /* SIGTERM came: no restart */
+	bool final;    /* `env down --final` is running or done */
+	bool finished;
+	int64_t started_ms; /* monotonic */
+	int64_t started_at; /* seconds since the epoch */
+	int64_t restart_at; /* monotonic; 0: not waiting */
+	int64_t backoff_ms;
+	int64_t restarts;
+	int status; /* of the last end: 0-255 */
 };
 
 /* log.c: a log of at most two files of log_max bytes each; what cannot be
@@ -82,7 +77,6 @@ int64_t bsn_monitor_now_ms(void);
  * status of the program. */
 int bsn_monitor_watch(struct bsn_monitor *monitor);
 /* Tells whoever started us, once. */
-void bsn_monitor_tell(struct bsn_monitor *monitor, enum bsn_report_kind kind,
-                      const struct basin_error *err);
+void bsn_monitor_tell(struct bsn_monitor *monitor, enum bsn_report_kind kind, const struct basin_error *err);
 
 #endif
