@@ -3,161 +3,18 @@
  * basin_env_...: what an embedding program calls. What only reads, waits or signals is done here, in the caller. What starts processes is
  * done by `basin-manage`, run with the arguments that a person would type: the caller's threads, signals and umask stay its own.
  */
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/io.h"
-#include "base/proc.h"
 #include "base/str.h"
-#include "base/sys.h"
 #include "runtime/env/follow.h"
 #include "runtime/env/make.h"
+#include "runtime/env/manage.h"
 #include "runtime/env/monitor.h"
 #include "runtime/env/show.h"
 #include "runtime/monitor/report.h"
 
 #define STOP_PATIENCE_MS 10000
-#define ARGUMENTS_MAX    256
-#define ANSWER_MAX       (1024 * 1024)
-
-/* --- running basin-manage --- */
-
-struct command {
-	const char *argv[ARGUMENTS_MAX];
-	char *owned[ARGUMENTS_MAX];
-	size_t count;
-	size_t owned_count;
-	bool full;
-};
-
-static void add(struct command *command, const char *word)
-{
-	if (command->count + 1 < ARGUMENTS_MAX)
-		command->argv[command->count++] = word;
-	else
-		command->full = true;
-}
-
-static void add_option(struct command *command, const char *option, const char *value)
-{
-	if (value == NULL)
-		return;
-	add(command, option);
-	add(command, value);
-}
-
-static void add_each(struct command *command, const char *option, const char *const *list)
-{
-	for (; list != NULL && *list != NULL; list++) {
-		if (option != NULL)
-			add(command, option);
-		add(command, *list);
-	}
-}
-
-static void add_number(struct command *command, const char *option, int64_t value, const char *unit)
-{
-	auto_str struct bsn_str text = { 0 };
-	if (value == BASIN_UNSET)
-		return;
-	bsn_str_addf(&text, "%lld%s", (long long)value, unit);
-	char *copy = bsn_str_give(&text);
-	if (copy == NULL || command->owned_count >= ARGUMENTS_MAX) {
-		free(copy);
-		command->full = true;
-		return;
-	}
-	command->owned[command->owned_count++] = copy;
-	add(command, option);
-	add(command, copy);
-}
-
-static void release(struct command *command)
-{
-	for (size_t i = 0; i < command->owned_count; i++)
-		free(command->owned[i]);
-}
-
-static int begin(struct command *command, struct basin *basin, const char *verb, char **ret_path, struct basin_error *err)
-{
-	int r = bsn_helper_path("basin-manage", ret_path, err);
-	if (r < 0)
-		return r;
-	add(command, *ret_path);
-	add_option(command, "--root", basin->root);
-	add_option(command, "--data-root", basin->data_root);
-	add_option(command, "--cgroup-root", basin->cgroup_root);
-	add(command, "env");
-	add(command, verb);
-	return 0;
-}
-
-static int errno_of(int code)
-{
-	switch (code) {
-	case BASIN_USAGE:
-		return EINVAL;
-	case BASIN_NOT_FOUND:
-		return ENOENT;
-	case BASIN_EXISTS:
-		return EEXIST;
-	case BASIN_DENIED:
-		return EPERM;
-	case BASIN_REFUSED:
-		return ENOSPC;
-	case BASIN_CONFLICT:
-	case BASIN_BUSY:
-		return EBUSY;
-	case BASIN_UNSUPPORTED:
-		return EOPNOTSUPP;
-	case BASIN_TIMEOUT:
-		return ETIMEDOUT;
-	default:
-		return EIO;
-	}
-}
-
-/* The last line that the program said on its standard error, without its name. */
-static int pass_on(int status, char *said, struct basin_error *err)
-{
-	size_t length = strlen(said);
-	while (length > 0 && said[length - 1] == '\n')
-		said[--length] = '\0';
-	const char *line = strrchr(said, '\n');
-	line = line == NULL ? said : line + 1;
-	const char *text = strstr(line, ": ");
-	text = text != NULL && bsn_starts_with(line, "basin") ? text + 2 : line;
-	return bsn_fail(err, status, errno_of(status), "%s", text);
-}
-
-static int run_captured(struct command *command, char **ret_output, struct basin_error *err)
-{
-	int status = 0;
-	auto_free char *said = NULL;
-	auto_fd int out = bsn_sys_memfd("answer", 0);
-	auto_fd int error = bsn_sys_memfd("messages", 0);
-	add(command, NULL);
-	if (command->full || out < 0 || error < 0)
-		return bsn_fail_sys(err, command->full ? E2BIG : EMFILE, "cannot run \"%s\"", command->argv[0]);
-	const int fds[] = { -1, out, error };
-	const struct bsn_spawn spawn = { .path = command->argv[0], .argv = command->argv, .fds = fds, .fd_count = 3 };
-	int r = bsn_spawn_wait(&spawn, &status, err);
-	if (r < 0)
-		return r;
-	lseek(out, 0, SEEK_SET);
-	lseek(error, 0, SEEK_SET);
-	if (status != 0) {
-		r = bsn_read_fd(error, ANSWER_MAX, &said, NULL);
-		return r < 0 ? bsn_fail_sys(err, -r, "cannot read what \"%s\" said", command->argv[0])
-			     : pass_on(status, said, err);
-	}
-	r = ret_output != NULL ? bsn_read_fd(out, ANSWER_MAX, ret_output, NULL) : 0;
-	return r < 0 ? bsn_fail_sys(err, -r, "cannot read what \"%s\" answered", command->argv[0]) : 0;
-}
-
-/* --- calls --- */
 
 static int check_size(const char *what, size_t size, size_t wanted, struct basin_error *err)
 {
@@ -166,98 +23,88 @@ static int check_size(const char *what, size_t size, size_t wanted, struct basin
 		       : bsn_fail(err, BASIN_USAGE, EINVAL, "%s.size is %zu: set it to sizeof(struct %s)", what, size, what);
 }
 
-static void add_launch(struct command *command, const struct basin_env_options *options)
+static void add_launch(struct bsn_manage *command, const struct basin_env_options *options)
 {
 	static const char *const names[BASIN_RESOURCES] = { "--cpu", "--memory", "--storage", "--pids" };
 	static const char *const keys[BASIN_RESOURCES] = { "cpu=", "memory=", "storage=", "pids=" };
 	static const char *const units[BASIN_RESOURCES] = { "m", "", "", "" };
 	auto_str struct bsn_str request = { 0 };
 	for (int i = 0; i < BASIN_RESOURCES; i++) {
-		add_number(command, names[i], options->limit.of[i], units[i]);
+		bsn_manage_add_number(command, names[i], options->limit.of[i], units[i]);
 		if (options->request.of[i] != BASIN_UNSET)
 			bsn_str_addf(&request, "%s%s%lld%s", request.length > 0 ? "," : "", keys[i],
 				     (long long)options->request.of[i], units[i]);
 	}
-	if (request.length > 0 && command->owned_count < ARGUMENTS_MAX) {
-		command->owned[command->owned_count] = bsn_str_give(&request);
-		add_option(command, "--request", command->owned[command->owned_count++]);
-	}
-	add_number(command, "--cpu-weight", options->cpu_weight, "");
-	add_option(command, "--pool", options->pool);
-	add_each(command, "--net", options->networks);
-	add_each(command, "--env", options->env);
-	add_each(command, "--label", options->labels);
-	add_option(command, "--user", options->user);
-	add_option(command, "--workdir", options->workdir);
-	add_option(command, "--hostname", options->hostname);
-	add_option(command, "--restart", options->restart);
-	add_option(command, "--stop-signal", options->stop_signal);
-	add_option(command, "--userns", options->userns);
-	add_option(command, "--enforce", options->enforce);
+	if (request.length > 0)
+		bsn_manage_add_option(command, "--request", bsn_manage_own(command, bsn_str_give(&request)));
+	bsn_manage_add_number(command, "--cpu-weight", options->cpu_weight, "");
+	bsn_manage_add_option(command, "--pool", options->pool);
+	bsn_manage_add_each(command, "--net", options->networks);
+	bsn_manage_add_each(command, "--env", options->env);
+	bsn_manage_add_each(command, "--label", options->labels);
+	bsn_manage_add_option(command, "--user", options->user);
+	bsn_manage_add_option(command, "--workdir", options->workdir);
+	bsn_manage_add_option(command, "--hostname", options->hostname);
+	bsn_manage_add_option(command, "--restart", options->restart);
+	bsn_manage_add_option(command, "--stop-signal", options->stop_signal);
+	bsn_manage_add_option(command, "--userns", options->userns);
+	bsn_manage_add_option(command, "--enforce", options->enforce);
 	if (options->init != 0)
-		add(command, "--init");
+		bsn_manage_add(command, "--init");
 	if (options->autostart != 0)
-		add(command, "--autostart");
+		bsn_manage_add(command, "--autostart");
 	if (options->dry_run != 0)
-		add(command, "--dry-run");
+		bsn_manage_add(command, "--dry-run");
 }
 
 int basin_env_launch(struct basin *basin, const struct basin_env_options *options, char **ret_json, struct basin_error *err)
 {
-	auto_free char *path = NULL;
-	__attribute__((cleanup(release))) struct command command = { 0 };
+	auto_manage struct bsn_manage command = { 0 };
 	int r = check_size("basin_env_options", options->size, sizeof(*options), err);
 	if (r >= 0 && (options->image == NULL || options->name == NULL))
 		r = bsn_fail(err, BASIN_USAGE, EINVAL, "an environment needs an image and a name");
 	if (r >= 0)
-		r = begin(&command, basin, "launch", &path, err);
+		r = bsn_manage_begin(&command, basin, "env", "launch", err);
 	if (r < 0)
 		return r;
-	add_option(&command, "--format", "json");
+	bsn_manage_add_option(&command, "--format", "json");
 	add_launch(&command, options);
-	add(&command, options->image);
-	add(&command, options->name);
+	bsn_manage_add(&command, options->image);
+	bsn_manage_add(&command, options->name);
 	if (options->args != NULL && options->args[0] != NULL)
-		add(&command, "--");
-	add_each(&command, NULL, options->args);
-	return run_captured(&command, ret_json, err);
+		bsn_manage_add(&command, "--");
+	bsn_manage_add_each(&command, NULL, options->args);
+	return bsn_manage_capture(&command, ret_json, err);
 }
 
 int basin_env_start(struct basin *basin, const char *name, struct basin_error *err)
 {
-	auto_free char *path = NULL;
-	__attribute__((cleanup(release))) struct command command = { 0 };
-	int r = begin(&command, basin, "start", &path, err);
+	auto_manage struct bsn_manage command = { 0 };
+	int r = bsn_manage_begin(&command, basin, "env", "start", err);
 	if (r < 0)
 		return r;
-	add(&command, name);
-	return run_captured(&command, NULL, err);
+	bsn_manage_add(&command, name);
+	return bsn_manage_capture(&command, NULL, err);
 }
 
 int basin_env_exec(struct basin *basin, const char *name, const struct basin_exec_options *options, int *ret_status,
 		   struct basin_error *err)
 {
-	auto_free char *path = NULL;
-	__attribute__((cleanup(release))) struct command command = { 0 };
-	static const int fds[] = { 0, 1, 2 };
+	auto_manage struct bsn_manage command = { 0 };
 	int r = check_size("basin_exec_options", options->size, sizeof(*options), err);
 	if (r >= 0)
-		r = begin(&command, basin, "exec", &path, err);
+		r = bsn_manage_begin(&command, basin, "env", "exec", err);
 	if (r < 0)
 		return r;
-	add_each(&command, "--env", options->env);
-	add_option(&command, "--user", options->user);
-	add_option(&command, "--workdir", options->workdir);
+	bsn_manage_add_each(&command, "--env", options->env);
+	bsn_manage_add_option(&command, "--user", options->user);
+	bsn_manage_add_option(&command, "--workdir", options->workdir);
 	if (options->tty != 0)
-		add(&command, "--tty");
-	add(&command, name);
-	add(&command, "--");
-	add_each(&command, NULL, options->args);
-	add(&command, NULL);
-	if (command.full)
-		return bsn_fail_sys(err, E2BIG, "cannot run a program in environment \"%s\"", name);
-	const struct bsn_spawn spawn = { .path = path, .argv = command.argv, .fds = fds, .fd_count = 3 };
-	return bsn_spawn_wait(&spawn, ret_status, err);
+		bsn_manage_add(&command, "--tty");
+	bsn_manage_add(&command, name);
+	bsn_manage_add(&command, "--");
+	bsn_manage_add_each(&command, NULL, options->args);
+	return bsn_manage_run(&command, ret_status, err);
 }
 
 int basin_env_stop(struct basin *basin, const char *name, int64_t timeout_ms, struct basin_error *err)
