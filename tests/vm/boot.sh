@@ -28,8 +28,8 @@ if ! make_root >&2; then
 	echo "1..1"
 	exit 1
 fi
-if ! make_tree >&2; then
-	echo "not ok 1 - the tree's disk is made"
+if ! make_initrd >&2 || ! make_tree >&2; then
+	echo "not ok 1 - the machine's initramfs and the tree's disk are made"
 	echo "1..1"
 	exit 1
 fi
@@ -49,11 +49,16 @@ machine() {
 		-chardev file,id=results,path="$WORK/results" -serial chardev:results </dev/null >"$WORK/qemu" 2>&1
 }
 
-# KVM only where this kernel was seen to boot under it; some nested ones hang.
-ACCEL=tcg,thread=multi
-if [ -w /dev/kvm ] && machine 8 kvm probe && grep -q 'probe ok' "$WORK/results" 2>/dev/null; then
-	ACCEL=kvm
+# KVM only where this kernel was seen to boot under it (some nested ones hang); found out once for each boot of the host.
+BOOT=$(cat /proc/sys/kernel/random/boot_id)
+if ! grep -qs "^$BOOT " "$VM/accel"; then
+	ACCEL=tcg,thread=multi
+	if [ -w /dev/kvm ] && machine 8 kvm probe && grep -q 'probe ok' "$WORK/results" 2>/dev/null; then
+		ACCEL=kvm
+	fi
+	echo "$BOOT $ACCEL" >"$VM/accel"
 fi
+ACCEL=$(cut -d' ' -f2 "$VM/accel")
 say "booting (${ACCEL%%,*})"
 machine "$LIMIT" "$ACCEL" ${VM_FILTER:+filter="$VM_FILTER"}
 status=$?

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Makes what the virtual machine boots from. All of it is kept in build/vm/ and made again when the list of packages, or this file, changes:
+# Makes what the virtual machine boots from. All of it is kept in build/vm/ and made again when the list of packages or modules changes:
 #
-#   root/        a Debian 12 tree with the distribution's cloud kernel, made by mmdebstrap from the machine's own mirror
-#   root.ext4    the same as a disk with project quota; booted with a throw-away overlay, so it stays as it is
+#   root.ext4    a Debian 12 root with the distribution's cloud kernel, made by mmdebstrap from the machine's own mirror, as a disk with
+#                project quota; booted with a throw-away overlay, so it stays as it is
+#   kernel, modules, busybox    from that root
 #   initrd       busybox and the modules between the kernel and that disk
-#   tree.ext4    the built tree and the tests, made for each boot
+#   tree.ext4    the built tree and the tests; these two are made for each boot
 set -u
 VM=$TREE/build/vm
 PACKAGES=linux-image-cloud-amd64,kmod,mount,busybox-static,iproute2,iputils-ping,nftables,dnsmasq-base,e2fsprogs,xfsprogs,python3,jq,procps,file
@@ -19,7 +20,7 @@ say() {
 
 make_root() {
 	local stamp
-	stamp=$(cat "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)
+	stamp=$(echo "$PACKAGES $MODULES" | sha256sum | cut -d' ' -f1)
 	if [ "$(cat "$VM/stamp" 2>/dev/null)" = "$stamp" ]; then
 		return 0
 	fi
@@ -31,7 +32,7 @@ make_root() {
 	INITRD=No mmdebstrap --quiet --mode=root --format=directory --variant=minbase --include="$PACKAGES" --dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
 		bookworm "$VM/root" - <"$TREE/build/debian.sources" || return 1
-	make_initrd && make_disk || return 1
+	keep_boot_files && make_disk || return 1
 	rm -rf --one-file-system "$VM/root"
 	echo "$stamp" >"$VM/stamp"
 }
@@ -49,17 +50,22 @@ module_files() {
 	' "$folder/modules.dep"
 }
 
-make_initrd() {
-	local modules work file
-	modules=$(echo "$VM"/root/lib/modules/*)
-	cp "$VM"/root/boot/vmlinuz-* "$VM/kernel" || return 1
-	work=$VM/initramfs
-	mkdir -p "$work"/{bin,dev,proc,sys,new,modules}
-	cp "$VM/root/bin/busybox" "$work/bin/" && cp "$TESTS/vm/guest/initramfs" "$work/init" || return 1
+# What the initramfs needs of the tree, so that it can be made again without it.
+keep_boot_files() {
+	local folder file
+	folder=$(echo "$VM"/root/lib/modules/*)
+	mkdir -p "$VM/modules"
+	cp "$VM"/root/boot/vmlinuz-* "$VM/kernel" && cp "$VM/root/bin/busybox" "$VM/busybox" || return 1
 	# shellcheck disable=SC2086
-	for file in $(module_files "$modules" $MODULES); do
-		cp "$modules/$file" "$work/modules/" && echo "${file##*/}" >>"$work/modules/order" || return 1
+	for file in $(module_files "$folder" $MODULES); do
+		cp "$folder/$file" "$VM/modules/" && echo "${file##*/}" >>"$VM/modules/order" || return 1
 	done
+}
+
+make_initrd() {
+	local work=$VM/initramfs
+	mkdir -p "$work"/{bin,dev,proc,sys,new}
+	cp -r "$VM/modules" "$work/" && cp "$VM/busybox" "$work/bin/" && install -m 755 "$TESTS/vm/guest/initramfs" "$work/init" || return 1
 	(cd "$work" && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1 >"$VM/initrd") && rm -rf "$work"
 }
 
@@ -67,7 +73,7 @@ make_disk() {
 	local size
 	size=$(($(du -s --block-size=1M "$VM/root" | cut -f1) + 3072))
 	rm -f "$VM"/root/var/cache/apt/archives/*.deb "$VM"/root/boot/initrd*
-	mke2fs -q -t ext4 -m 0 -O project,quota -E quotatype=prjquota,nodiscard -d "$VM/root" "$VM/root.ext4" "${size}M"
+	mke2fs -q -t ext4 -m 0 -O project,quota -E quotatype=prjquota,nodiscard -d "$VM/root" "$VM/root.ext4" "${size}M" >/dev/null
 }
 
 # The built programs and the tests, at /basin in the machine.
@@ -83,6 +89,6 @@ make_tree() {
 		[ ! -e "$TREE/$file" ] || cp -a "$TREE/$file" "$work/"
 	done
 	size=$(($(du -s --block-size=1M "$work" | cut -f1) + 256))
-	mke2fs -q -t ext4 -m 0 -O ^has_journal -d "$work" "$VM/tree.ext4" "${size}M" || return 1
+	mke2fs -q -t ext4 -m 0 -O ^has_journal -d "$work" "$VM/tree.ext4" "${size}M" >/dev/null || return 1
 	rm -rf --one-file-system "$work"
 }
