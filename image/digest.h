@@ -9,7 +9,7 @@
 #include "base/own.h"
 
 #define BSN_DIGEST_ROOM 72 /* "sha256:", 64 digits, NUL */
-#define BSN_DIGEST_HEX 64
+#define BSN_DIGEST_HEX  64
 
 /* A running SHA-256, used again after each finish. */
 struct bsn_hash;

@@ -34,19 +34,22 @@ struct bsn_extract_options {
 	/* OCI whiteouts (.wh.NAME, .wh..wh..opq) become overlayfs ones: char 0:0, trusted.overlay.opaque. Otherwise they are refused. */
 	bool whiteouts;
 	enum bsn_device_policy devices;
-	bool end_optional; /* as in bsn_tar_new */
+	bool end_optional;                       /* as in bsn_tar_new */
 	const struct bsn_extract_limits *limits; /* NULL: the defaults */
 	/* Where the manifest of what was unpacked is written (image/mtree.h), -1: none. With id_base it holds the shifted ids. */
 	int mtree_fd;
 };
 
-#define BSN_EXTRACT_OPTIONS_INIT { .mtree_fd = -1 }
+#define BSN_EXTRACT_OPTIONS_INIT                                                                                                 \
+	{                                                                                                                        \
+		.mtree_fd = -1                                                                                                   \
+	}
 
 struct bsn_extract_result {
 	uint64_t entries;
-	uint64_t bytes;            /* lengths of the files */
+	uint64_t bytes; /* lengths of the files */
 	uint64_t devices_skipped;
-	uint64_t xattrs_skipped;   /* not on the allow-list: user.*, security.capability, system.posix_acl_*; never *.overlay.* */
+	uint64_t xattrs_skipped; /* not on the allow-list: user.*, security.capability, system.posix_acl_*; never *.overlay.* */
 	char mtree_digest[BSN_DIGEST_ROOM]; /* "" without mtree_fd */
 };
 
@@ -54,7 +57,7 @@ struct bsn_extract_result {
  * root_fd is an open directory; it may have content (what the archive names replaces it, whole trees included, save that a directory
  * stays when a directory comes). On failure what was unpacked so far is left for the caller to remove. The stream is read to its end.
  */
-int bsn_extract(int root_fd, struct bsn_stream *tar, const struct bsn_extract_options *options, struct bsn_extract_result *ret_result,
-		struct basin_error *err);
+int bsn_extract(int root_fd, struct bsn_stream *tar, const struct bsn_extract_options *options,
+		struct bsn_extract_result *ret_result, struct basin_error *err);
 
 #endif

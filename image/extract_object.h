@@ -10,57 +10,51 @@
 /* A whiteout, kept until the whole layer is there: it hides what is below the
  * layer, never what is in it, wherever in the archive it is. */
 struct bsn_whiteout {
-  char *parent; /* path of the directory */
-  char *name;   /* NULL: the directory is opaque */
+	char *parent; /* path of the directory */
+	char *name;   /* NULL: the directory is opaque */
 };
 
 struct bsn_extraction {
-  int root;
-  const struct bsn_extract_options *options;
-  const struct bsn_extract_limits *limits;
-  struct bsn_extract_result *result;
-  struct bsn_tar *tar;
-  struct bsn_hash *hash;
-  struct bsn_inodes inodes;
-  uint64_t written;
-  uint64_t logical;
-  bool root_named;
-  bool plain_owner; /* a new file is owned by 0:0 by itself */
-  struct bsn_whiteout *whiteouts;
-  size_t whiteout_count;
-  /* The last directory resolved; files of one directory follow each other.
+	int root;
+	const struct bsn_extract_options *options;
+	const struct bsn_extract_limits *limits;
+	struct bsn_extract_result *result;
+	struct bsn_tar *tar;
+	struct bsn_hash *hash;
+	struct bsn_inodes inodes;
+	uint64_t written;
+	uint64_t logical;
+	bool root_named;
+	bool plain_owner; /* a new file is owned by 0:0 by itself */
+	struct bsn_whiteout *whiteouts;
+	size_t whiteout_count;
+	/* The last directory resolved; files of one directory follow each other.
    * Dropped when anything is removed. */
-  char *parent_path;
-  int parent_fd;
+	char *parent_path;
+	int parent_fd;
 };
 
 /* Fails with the entry's path before the text. */
-int bsn_extract_fail(const struct bsn_tar_entry *entry, int sys,
-                     const char *what, struct basin_error *err);
+int bsn_extract_fail(const struct bsn_tar_entry *entry, int sys, const char *what, struct basin_error *err);
 
 /*
  * Each makes one object under a name that is free: -EEXIST, without *err, when
  * it is not. parent is a descriptor; name has no slash.
  */
-int bsn_extract_file(struct bsn_extraction *x, int parent, const char *name,
-                     const struct bsn_tar_entry *entry,
-                     struct basin_error *err);
-int bsn_extract_symlink(struct bsn_extraction *x, int parent, const char *name,
-                        const struct bsn_tar_entry *entry,
-                        struct basin_error *err);
-int bsn_extract_node(struct bsn_extraction *x, int parent, const char *name,
-                     const struct bsn_tar_entry *entry,
-                     struct basin_error *err);
+int bsn_extract_file(struct bsn_extraction *x, int parent, const char *name, const struct bsn_tar_entry *entry,
+		     struct basin_error *err);
+int bsn_extract_symlink(struct bsn_extraction *x, int parent, const char *name, const struct bsn_tar_entry *entry,
+			struct basin_error *err);
+int bsn_extract_node(struct bsn_extraction *x, int parent, const char *name, const struct bsn_tar_entry *entry,
+		     struct basin_error *err);
 
 /* Gives what is open behind fd (a descriptor for reading or O_PATH) the
  * extended attributes that are kept. */
-int bsn_extract_xattrs(struct bsn_extraction *x, int fd, const char *path,
-                       const struct bsn_tar_xattr *xattrs, size_t count,
-                       struct basin_error *err);
+int bsn_extract_xattrs(struct bsn_extraction *x, int fd, const char *path, const struct bsn_tar_xattr *xattrs, size_t count,
+		       struct basin_error *err);
 
 /* An id from the archive as one of this host: -ERANGE when it is not in the
  * range. */
-int bsn_extract_id(const struct bsn_extraction *x, uint32_t id,
-                   uint32_t *ret_id);
+int bsn_extract_id(const struct bsn_extraction *x, uint32_t id, uint32_t *ret_id);
 
 #endif

@@ -13,150 +13,138 @@
 #include "base/str.h"
 #include "image/import_parts.h"
 
-#define CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
+#define CONFIG_TYPE   "application/vnd.oci.image.config.v1+json"
 #define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
-#define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
+#define LAYER_TYPE    "application/vnd.oci.image.layer.v1.tar"
 
-static int no_memory(struct basin_error *err) {
-  return bsn_fail_sys(err, ENOMEM, "cannot import the image");
+static int no_memory(struct basin_error *err)
+{
+	return bsn_fail_sys(err, ENOMEM, "cannot import the image");
 }
 
-static const char *host_architecture(void) {
-  static const struct {
-    const char *machine;
-    const char *architecture;
-  } known[] = {{"x86_64", "amd64"},
-               {"aarch64", "arm64"},
-               {"armv7l", "arm"},
-               {"i686", "386"}};
-  static struct utsname host; /* the names that are the same in both worlds are
+static const char *host_architecture(void)
+{
+	static const struct {
+		const char *machine;
+		const char *architecture;
+	} known[] = { { "x86_64", "amd64" }, { "aarch64", "arm64" }, { "armv7l", "arm" }, { "i686", "386" } };
+	static struct utsname host; /* the names that are the same in both worlds are
                                  returned from here */
-  uname(&host);
-  for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-    if (bsn_streq(host.machine, known[i].machine))
-      return known[i].architecture;
-  return host.machine;
+	uname(&host);
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (bsn_streq(host.machine, known[i].machine))
+			return known[i].architecture;
+	return host.machine;
 }
 
-int bsn_manifest_format(const char *config, const struct bsn_layer *layers,
-                        size_t count, char **ret_manifest,
-                        struct basin_error *err) {
-  char digest[BSN_DIGEST_ROOM];
-  auto_json json_t *list = json_array();
-  int r = bsn_digest_of(config, strlen(config), digest, err);
-  if (r < 0)
-    return r;
-  for (size_t i = 0; i < count; i++) {
-    char type[64];
-    bsn_format(type, sizeof(type), "%s%s", LAYER_TYPE,
-               bsn_compression_suffix(layers[i].compression));
-    json_t *item = json_pack("{ss, ss, sI}", "mediaType", type, "digest",
-                             layers[i].blob_digest, "size",
-                             (json_int_t)layers[i].blob_size);
-    if (json_array_append_new(list, item) < 0)
-      return no_memory(err);
-  }
-  auto_json json_t *manifest =
-      json_pack("{si, ss, s{ss, ss, sI}, sO}", "schemaVersion", 2, "mediaType",
-                MANIFEST_TYPE, "config", "mediaType", CONFIG_TYPE, "digest",
-                digest, "size", (json_int_t)strlen(config), "layers", list);
-  if (manifest == NULL)
-    return no_memory(err);
-  return bsn_json_format(manifest, false, ret_manifest, err);
+int bsn_manifest_format(const char *config, const struct bsn_layer *layers, size_t count, char **ret_manifest,
+			struct basin_error *err)
+{
+	char digest[BSN_DIGEST_ROOM];
+	auto_json json_t *list = json_array();
+	int r = bsn_digest_of(config, strlen(config), digest, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
+		char type[64];
+		bsn_format(type, sizeof(type), "%s%s", LAYER_TYPE, bsn_compression_suffix(layers[i].compression));
+		json_t *item = json_pack("{ss, ss, sI}", "mediaType", type, "digest", layers[i].blob_digest, "size",
+					 (json_int_t)layers[i].blob_size);
+		if (json_array_append_new(list, item) < 0)
+			return no_memory(err);
+	}
+	auto_json json_t *manifest =
+		json_pack("{si, ss, s{ss, ss, sI}, sO}", "schemaVersion", 2, "mediaType", MANIFEST_TYPE, "config", "mediaType",
+			  CONFIG_TYPE, "digest", digest, "size", (json_int_t)strlen(config), "layers", list);
+	if (manifest == NULL)
+		return no_memory(err);
+	return bsn_json_format(manifest, false, ret_manifest, err);
 }
 
-int bsn_import_commit(struct bsn_import *import, const char *manifest,
-                      const char *config, const char *ref, size_t reused,
-                      struct basin_error *err) {
-  char digest[BSN_DIGEST_ROOM];
-  char full[BSN_REF_ROOM] = "";
-  auto_of(bsn_image_free) struct bsn_image *image = NULL;
-  uint64_t bytes = 0;
-  int r = ref != NULL ? bsn_ref_normalise(ref, full, err) : 0;
-  if (r >= 0)
-    r = bsn_store_add_image(import->store, manifest, config, ref, digest, err);
-  /* Resolving proves that what was written can be launched. */
-  if (r >= 0)
-    r = bsn_image_resolve(import->store, digest, &image, err);
-  if (r < 0)
-    return r;
-  for (size_t i = 0; i < image->layer_count; i++)
-    bytes += image->layers[i].bytes;
-  json_t *item =
-      json_pack("{ss?, ss, sI, sI, sI}", "ref", ref != NULL ? full : NULL,
-                "digest", digest, "layerCount", (json_int_t)image->layer_count,
-                "layersReused", (json_int_t)reused, "size", (json_int_t)bytes);
-  return json_array_append_new(import->answer, item) < 0 ? no_memory(err) : 0;
+int bsn_import_commit(struct bsn_import *import, const char *manifest, const char *config, const char *ref, size_t reused,
+		      struct basin_error *err)
+{
+	char digest[BSN_DIGEST_ROOM];
+	char full[BSN_REF_ROOM] = "";
+	auto_of(bsn_image_free) struct bsn_image *image = NULL;
+	uint64_t bytes = 0;
+	int r = ref != NULL ? bsn_ref_normalise(ref, full, err) : 0;
+	if (r >= 0)
+		r = bsn_store_add_image(import->store, manifest, config, ref, digest, err);
+	/* Resolving proves that what was written can be launched. */
+	if (r >= 0)
+		r = bsn_image_resolve(import->store, digest, &image, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < image->layer_count; i++)
+		bytes += image->layers[i].bytes;
+	json_t *item = json_pack("{ss?, ss, sI, sI, sI}", "ref", ref != NULL ? full : NULL, "digest", digest, "layer_count",
+				 (json_int_t)image->layer_count, "layers_reused", (json_int_t)reused, "size", (json_int_t)bytes);
+	return json_array_append_new(import->answer, item) < 0 ? no_memory(err) : 0;
 }
 
 /* --- a plain root file system --- */
 
-static int format_config(const struct bsn_import *import,
-                         const struct bsn_layer *layer, char **ret_config,
-                         struct basin_error *err) {
-  auto_json json_t *config =
-      json_pack("{ss, ss, s{}, s{ss, s[s]}}", "architecture",
-                import->architecture, "os", import->os, "config", "rootfs",
-                "type", "layers", "diff_ids", layer->diff_id);
-  if (config == NULL)
-    return no_memory(err);
-  return bsn_json_format(config, false, ret_config, err);
+static int format_config(const struct bsn_import *import, const struct bsn_layer *layer, char **ret_config,
+			 struct basin_error *err)
+{
+	auto_json json_t *config = json_pack("{ss, ss, s{}, s{ss, s[s]}}", "architecture", import->architecture, "os", import->os,
+					     "config", "rootfs", "type", "layers", "diff_ids", layer->diff_id);
+	if (config == NULL)
+		return no_memory(err);
+	return bsn_json_format(config, false, ret_config, err);
 }
 
-static int import_rootfs(struct bsn_import *import, struct bsn_stream *input,
-                         struct basin_error *err) {
-  const struct bsn_import_options *options = import->options;
-  const struct bsn_layer_source source = {.stream = input,
-                                          .blob_size = -1,
-                                          .devices = options->devices,
-                                          .name = options->name};
-  struct bsn_layer layer;
-  auto_free char *config = NULL;
-  auto_free char *manifest = NULL;
-  if (options->ref == NULL)
-    return bsn_fail(err, BASIN_USAGE, EINVAL,
-                    "\"%s\" is a root file system and has no name of its own: "
-                    "give one, as NAME:TAG",
-                    options->name);
-  int r = bsn_store_add_layer(import->store, &source, &layer, err);
-  if (r >= 0)
-    r = format_config(import, &layer, &config, err);
-  if (r >= 0)
-    r = bsn_manifest_format(config, &layer, 1, &manifest, err);
-  return r < 0 ? r
-               : bsn_import_commit(import, manifest, config, options->ref,
-                                   layer.reused, err);
+static int import_rootfs(struct bsn_import *import, struct bsn_stream *input, struct basin_error *err)
+{
+	const struct bsn_import_options *options = import->options;
+	const struct bsn_layer_source source = {
+		.stream = input, .blob_size = -1, .devices = options->devices, .name = options->name
+	};
+	struct bsn_layer layer;
+	auto_free char *config = NULL;
+	auto_free char *manifest = NULL;
+	if (options->ref == NULL)
+		return bsn_fail(err, BASIN_USAGE, EINVAL,
+				"\"%s\" is a root file system and has no name of its own: "
+				"give one, as NAME:TAG",
+				options->name);
+	int r = bsn_store_add_layer(import->store, &source, &layer, err);
+	if (r >= 0)
+		r = format_config(import, &layer, &config, err);
+	if (r >= 0)
+		r = bsn_manifest_format(config, &layer, 1, &manifest, err);
+	return r < 0 ? r : bsn_import_commit(import, manifest, config, options->ref, layer.reused, err);
 }
 
-static int import_stream(struct bsn_import *import, struct basin_error *err) {
-  struct bsn_fd_stream file;
-  bsn_fd_stream_init(&file, import->options->fd, import->options->name);
-  return import_rootfs(import, &file.stream, err);
+static int import_stream(struct bsn_import *import, struct basin_error *err)
+{
+	struct bsn_fd_stream file;
+	bsn_fd_stream_init(&file, import->options->fd, import->options->name);
+	return import_rootfs(import, &file.stream, err);
 }
 
-int bsn_image_import(struct bsn_store *store,
-                     const struct bsn_import_options *options,
-                     json_t **ret_json, struct basin_error *err) {
-  char full[BSN_REF_ROOM];
-  auto_json json_t *answer = json_array();
-  auto_fd int lease = -1;
-  struct bsn_import import = {.store = store,
-                              .options = options,
-                              .os = options->os != NULL ? options->os : "linux",
-                              .architecture = options->architecture != NULL
-                                                  ? options->architecture
-                                                  : host_architecture(),
-                              .answer = answer};
-  if (answer == NULL)
-    return no_memory(err);
-  /* A name that is no name is told before gigabytes are unpacked. */
-  int r = options->ref != NULL ? bsn_ref_normalise(options->ref, full, err) : 0;
-  if (r >= 0)
-    r = bsn_store_hold(store, &lease, err);
-  if (r >= 0)
-    r = import_stream(&import, err);
-  if (r < 0)
-    return r;
-  *ret_json = bsn_give(&answer);
-  return 0;
+int bsn_image_import(struct bsn_store *store, const struct bsn_import_options *options, json_t **ret_json,
+		     struct basin_error *err)
+{
+	char full[BSN_REF_ROOM];
+	auto_json json_t *answer = json_array();
+	auto_fd int lease = -1;
+	struct bsn_import import = { .store = store,
+				     .options = options,
+				     .os = options->os != NULL ? options->os : "linux",
+				     .architecture = options->architecture != NULL ? options->architecture : host_architecture(),
+				     .answer = answer };
+	if (answer == NULL)
+		return no_memory(err);
+	/* A name that is no name is told before gigabytes are unpacked. */
+	int r = options->ref != NULL ? bsn_ref_normalise(options->ref, full, err) : 0;
+	if (r >= 0)
+		r = bsn_store_hold(store, &lease, err);
+	if (r >= 0)
+		r = import_stream(&import, err);
+	if (r < 0)
+		return r;
+	*ret_json = bsn_give(&answer);
+	return 0;
 }

@@ -18,43 +18,40 @@
 
 /* What a directory will be. xattrs are heap copies. */
 struct bsn_late_directory {
-  bool only_time; /* the top, when the archive does not name it: mode and owner
+	bool only_time; /* the top, when the archive does not name it: mode and owner
                      stay */
-  mode_t mode;
-  uint32_t uid;
-  uint32_t gid;
-  struct timespec mtime;
-  struct bsn_tar_xattr *xattrs;
-  size_t xattr_count;
-  bool opaque;
+	mode_t mode;
+	uint32_t uid;
+	uint32_t gid;
+	struct timespec mtime;
+	struct bsn_tar_xattr *xattrs;
+	size_t xattr_count;
+	bool opaque;
 };
 
 struct bsn_inode {
-  uint64_t ino; /* 0: an empty slot */
-  union {
-    unsigned char sha256[32]; /* of a file */
-    struct bsn_late_directory *directory;
-  } is;
-  bool is_directory;
+	uint64_t ino; /* 0: an empty slot */
+	union {
+		unsigned char sha256[32]; /* of a file */
+		struct bsn_late_directory *directory;
+	} is;
+	bool is_directory;
 };
 
 struct bsn_inodes {
-  struct bsn_inode *slots; /* open addressing, a power of two of them */
-  size_t room;
-  size_t count;
+	struct bsn_inode *slots; /* open addressing, a power of two of them */
+	size_t room;
+	size_t count;
 };
 
 void bsn_inodes_release(struct bsn_inodes *inodes);
 /* The entry of ino, or NULL. */
-struct bsn_inode *bsn_inodes_find(const struct bsn_inodes *inodes,
-                                  uint64_t ino);
+struct bsn_inode *bsn_inodes_find(const struct bsn_inodes *inodes, uint64_t ino);
 /* Remembers a file's digest, in place of what the number stood for before.
  * -ENOMEM. */
-int bsn_inodes_add_file(struct bsn_inodes *inodes, uint64_t ino,
-                        const unsigned char sha256[32]);
+int bsn_inodes_add_file(struct bsn_inodes *inodes, uint64_t ino, const unsigned char sha256[32]);
 /* Remembers a directory, in place of what the number stood for before; xattrs
  * are copied. -ENOMEM. */
-int bsn_inodes_add_directory(struct bsn_inodes *inodes, uint64_t ino,
-                             const struct bsn_late_directory *directory);
+int bsn_inodes_add_directory(struct bsn_inodes *inodes, uint64_t ino, const struct bsn_late_directory *directory);
 
 #endif

@@ -25,29 +25,26 @@
 
 /* One object as the walk finds it; valid during the call. */
 struct bsn_mtree_node {
-  const char *path; /* not escaped; "." for the top */
-  const char *line; /* the whole line without newline; NULL unless the walk was
+	const char *path; /* not escaped; "." for the top */
+	const char *line; /* the whole line without newline; NULL unless the walk was
                        asked for lines */
-  int dirfd; /* its directory and its name there ("." at the top, with dirfd the
+	int dirfd;        /* its directory and its name there ("." at the top, with dirfd the
                 top itself) */
-  const char *name;
-  struct stat st;
+	const char *name;
+	struct stat st;
 };
 
 struct bsn_mtree_walk {
-  int root_fd;
-  bool lines;
-  /* The content digest of a file when it is known without reading: 1 and ret
+	int root_fd;
+	bool lines;
+	/* The content digest of a file when it is known without reading: 1 and ret
    * filled, 0: read the file. NULL: always read. */
-  int (*content)(void *data, const struct stat *st,
-                 unsigned char ret_sha256[32]);
-  /* Sees each directory before its line is made and may change it: 1 when it
+	int (*content)(void *data, const struct stat *st, unsigned char ret_sha256[32]);
+	/* Sees each directory before its line is made and may change it: 1 when it
    * did. May be NULL, as visit may. */
-  int (*prepare)(void *data, const struct bsn_mtree_node *node,
-                 struct basin_error *err);
-  int (*visit)(void *data, const struct bsn_mtree_node *node,
-               struct basin_error *err);
-  void *data;
+	int (*prepare)(void *data, const struct bsn_mtree_node *node, struct basin_error *err);
+	int (*visit)(void *data, const struct bsn_mtree_node *node, struct basin_error *err);
+	void *data;
 };
 
 /* Visits everything beneath root_fd in the order above; a negative answer of

@@ -32,31 +32,31 @@ struct bsn_tar_stretch {
 
 /* One entry; every pointer is valid until the next call of bsn_tar_next. */
 struct bsn_tar_entry {
-	const char *path;   /* as written, without trailing slashes; "" never ("./" is ".") */
-	const char *link;   /* target of a symbolic or hard link, else "" */
+	const char *path; /* as written, without trailing slashes; "" never ("./" is ".") */
+	const char *link; /* target of a symbolic or hard link, else "" */
 	enum bsn_tar_type type;
-	mode_t mode;        /* permission bits, 07777 */
+	mode_t mode; /* permission bits, 07777 */
 	uint32_t uid;
 	uint32_t gid;
-	uint64_t size;      /* of a file: its length, holes included; else 0 */
+	uint64_t size; /* of a file: its length, holes included; else 0 */
 	struct timespec mtime;
 	uint32_t major;
 	uint32_t minor;
 	const struct bsn_tar_xattr *xattrs; /* the last of each name; GNU's textual ACLs are dropped (acl_dropped) */
 	size_t xattr_count;
 	bool acl_dropped;
-	bool sparse;        /* stretches hold; otherwise there is one, the whole */
+	bool sparse; /* stretches hold; otherwise there is one, the whole */
 	const struct bsn_tar_stretch *stretches;
 	size_t stretch_count;
-	uint64_t number;    /* counted from 0 */
+	uint64_t number; /* counted from 0 */
 };
 
 struct bsn_tar_limits {
-	uint64_t entries;      /* headers, extension headers too */
-	size_t path_bytes;     /* of a path or link target */
-	unsigned int depth;    /* parts of a path */
+	uint64_t entries;       /* headers, extension headers too */
+	size_t path_bytes;      /* of a path or link target */
+	unsigned int depth;     /* parts of a path */
 	size_t extension_bytes; /* of one x, g, L or K header, and of a sparse map */
-	size_t xattr_bytes;    /* of one entry: names and values */
+	size_t xattr_bytes;     /* of one entry: names and values */
 };
 /* 4 Mi entries, 4095 bytes, 1024 parts, 2 MiB, 256 KiB. */
 extern const struct bsn_tar_limits bsn_tar_default_limits;

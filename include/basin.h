@@ -210,6 +210,34 @@ BASIN_PUBLIC int basin_reconcile(struct basin *basin, int dry_run, char **ret_js
 /* What this host can do, and the remedy for what it cannot: an array of checks. */
 BASIN_PUBLIC int basin_doctor(struct basin *basin, char **ret_json, struct basin_error *err);
 
+/* --- images --- */
+
+/* Where an image comes from. */
+struct basin_image_import_options {
+	size_t size;
+	int fd;           /* the archive, read to its end: a root file system, an OCI layout or a docker archive, as tar */
+	const char *name; /* what messages call it; NULL: "archive" */
+	const char *ref;  /* NAME[:TAG]; NULL: the archive's own. A root file system has none and needs this one */
+	const char *os;   /* NULL: "linux" */
+	const char *architecture; /* "amd64", "arm64"; NULL: this host's */
+	int allow_devices;        /* make device nodes as the archive has them, instead of leaving them out */
+};
+
+/* *ret_json: an array with an object for each image that was imported. */
+BASIN_PUBLIC int basin_image_import(struct basin *basin, const struct basin_image_import_options *options, char **ret_json,
+				    struct basin_error *err);
+BASIN_PUBLIC int basin_image_list(struct basin *basin, char **ret_json, struct basin_error *err);
+/* ref: NAME[:TAG], a digest, or its first twelve hex digits and more. */
+BASIN_PUBLIC int basin_image_show(struct basin *basin, const char *ref, char **ret_json, struct basin_error *err);
+/* Takes the name away, and with the last one the image; BUSY while an environment has it. */
+BASIN_PUBLIC int basin_image_remove(struct basin *basin, const char *ref, struct basin_error *err);
+/*
+ * ref NULL: the whole store. quick: all but the contents of files. Damage is an answer, not a failure of the call: *ret_damage (may be
+ * NULL) then has the code BASIN_DAMAGED and the first of it as text, else the code BASIN_OK.
+ */
+BASIN_PUBLIC int basin_image_check(struct basin *basin, const char *ref, int quick, char **ret_json,
+				   struct basin_error *ret_damage, struct basin_error *err);
+
 #ifdef __cplusplus
 }
 #endif
