@@ -100,7 +100,15 @@ int cmd_value_amounts(const struct cmd_run *run, const char *option, const char 
 enum cmd_format { CMD_TABLE, CMD_JSON };
 int cmd_value_format(const struct cmd_run *run, const char *value, enum cmd_format *ret);
 
-enum cmd_kind { CMD_TEXT, CMD_NUMBER, CMD_CPU, CMD_BYTES, CMD_TIME /* seconds since the epoch */, CMD_YESNO };
+enum cmd_kind {
+	CMD_TEXT,
+	CMD_NUMBER,
+	CMD_CPU,
+	CMD_BYTES,
+	CMD_TIME /* seconds since the epoch */,
+	CMD_YESNO,
+	CMD_AMOUNT /* of the row's resource */
+};
 struct cmd_column {
 	const char *title;
 	const char *path; /* keys with dots: "resources.cpu.used" */
@@ -113,6 +121,8 @@ int cmd_print_table(const struct cmd_run *run, enum cmd_format format, const cha
 /* Prints an object as "title: value" lines, or as JSON. */
 int cmd_print_fields(const struct cmd_run *run, enum cmd_format format, const char *json, const struct cmd_column *columns,
 		     size_t count);
+/* Prints the members of the object's "resources" (cpu, memory, ...) as a table, a row each, whose key is the column "resource". */
+int cmd_print_resources(const struct cmd_run *run, const char *json, const struct cmd_column *columns, size_t count);
 int cmd_print_json(const struct cmd_run *run, const char *json);
 /* Prints one field of every object of an array, a line each (the -q forms); path NULL: the elements themselves. */
 int cmd_print_lines(const struct cmd_run *run, const char *json, const char *path);

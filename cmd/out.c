@@ -89,7 +89,7 @@ static void format_cell(const json_t *value, enum cmd_kind kind, char *cell)
 
 static bool is_right(enum cmd_kind kind)
 {
-	return kind == CMD_NUMBER || kind == CMD_CPU || kind == CMD_BYTES;
+	return kind == CMD_NUMBER || kind == CMD_CPU || kind == CMD_BYTES || kind == CMD_AMOUNT;
 }
 
 static json_t *parse(const struct cmd_run *run, const char *json)
@@ -113,24 +113,27 @@ int cmd_print_json(const struct cmd_run *run, const char *json)
 	return cmd_report(run, &err);
 }
 
-int cmd_print_table(const struct cmd_run *run, enum cmd_format format, const char *json, const struct cmd_column *columns,
-		    size_t count)
+/* A row's cell. An amount is in the unit of the resource that the row is about. */
+static void format_column(const json_t *row, const struct cmd_column *column, char *cell)
 {
-	if (format == CMD_JSON)
-		return cmd_print_json(run, json);
-	json_t *rows = parse(run, json);
+	enum cmd_kind kind = column->kind;
+	const char *resource = json_string_value(json_object_get(row, "resource"));
+	if (kind == CMD_AMOUNT && resource != NULL)
+		kind = strcmp(resource, "cpu") == 0 ? CMD_CPU : strcmp(resource, "pids") == 0 ? CMD_NUMBER : CMD_BYTES;
+	format_cell(at_path(row, column->path), kind, cell);
+}
+
+static int print_rows(const json_t *rows, const struct cmd_column *columns, size_t count)
+{
 	int *widths = calloc(count + 1, sizeof(*widths));
 	char cell[CELL_ROOM];
-	if (rows == NULL || widths == NULL) {
-		free(widths);
-		json_decref(rows);
+	if (widths == NULL)
 		return BASIN_INTERNAL;
-	}
 	for (size_t i = 0; i < count; i++)
 		widths[i] = (int)strlen(columns[i].title);
 	for (size_t row = 0; row < json_array_size(rows); row++)
 		for (size_t i = 0; i < count; i++) {
-			format_cell(at_path(json_array_get(rows, row), columns[i].path), columns[i].kind, cell);
+			format_column(json_array_get(rows, row), &columns[i], cell);
 			if ((int)strlen(cell) > widths[i])
 				widths[i] = (int)strlen(cell);
 		}
@@ -141,13 +144,40 @@ int cmd_print_table(const struct cmd_run *run, enum cmd_format format, const cha
 			if (row < 0)
 				snprintf(cell, sizeof(cell), "%s", columns[i].title);
 			else
-				format_cell(at_path(json_array_get(rows, (size_t)row), columns[i].path), columns[i].kind, cell);
+				format_column(json_array_get(rows, (size_t)row), &columns[i], cell);
 			printf(is_right(columns[i].kind) ? "%*s%s" : "%-*s%s", last && !is_right(columns[i].kind) ? 0 : widths[i],
 			       cell, last ? "\n" : "  ");
 		}
 	free(widths);
-	json_decref(rows);
 	return 0;
+}
+
+int cmd_print_table(const struct cmd_run *run, enum cmd_format format, const char *json, const struct cmd_column *columns,
+		    size_t count)
+{
+	if (format == CMD_JSON)
+		return cmd_print_json(run, json);
+	json_t *rows = parse(run, json);
+	int status = rows == NULL ? BASIN_INTERNAL : print_rows(rows, columns, count);
+	json_decref(rows);
+	return status;
+}
+
+int cmd_print_resources(const struct cmd_run *run, const char *json, const struct cmd_column *columns, size_t count)
+{
+	json_t *object = parse(run, json);
+	json_t *rows = json_array();
+	const char *name;
+	json_t *member;
+	json_object_foreach (json_object_get(object, "resources"), name, member) {
+		json_t *row = json_copy(member);
+		json_object_set_new(row, "resource", json_string(name));
+		json_array_append_new(rows, row);
+	}
+	int status = object == NULL ? BASIN_INTERNAL : print_rows(rows, columns, count);
+	json_decref(rows);
+	json_decref(object);
+	return status;
 }
 
 int cmd_print_fields(const struct cmd_run *run, enum cmd_format format, const char *json, const struct cmd_column *columns,

@@ -24,10 +24,10 @@ static const struct cmd_column fields[] = {
 
 /* One line per resource: amounts in that resource's unit. */
 static const struct cmd_column figures[] = {
-	{ "CAPACITY", "capacity", CMD_AMOUNT },  { "RESERVED", "reserved", CMD_AMOUNT }, { "GUARANTEE", "guarantee", CMD_AMOUNT },
-	{ "OVERCOMMIT", "overcommit", CMD_CPU }, { "PROMISED", "promised", CMD_AMOUNT }, { "LIMITS", "limit_sum", CMD_AMOUNT },
-	{ "USED", "used", CMD_AMOUNT },          { "FREE", "free", CMD_AMOUNT },         { "DEFAULT", "default", CMD_AMOUNT },
-	{ "ENFORCED", "enforced", CMD_YESNO },
+	{ "RESOURCE", "resource", CMD_TEXT },     { "CAPACITY", "capacity", CMD_AMOUNT },  { "RESERVED", "reserved", CMD_AMOUNT },
+	{ "GUARANTEE", "guarantee", CMD_AMOUNT }, { "OVERCOMMIT", "overcommit", CMD_CPU }, { "PROMISED", "promised", CMD_AMOUNT },
+	{ "LIMITS", "limit_sum", CMD_AMOUNT },    { "USED", "used", CMD_AMOUNT },          { "FREE", "free", CMD_AMOUNT },
+	{ "DEFAULT", "default", CMD_AMOUNT },     { "ENFORCED", "enforced", CMD_YESNO },
 };
 
 static int print(const struct cmd_run *run, enum cmd_format format, const char *json)
@@ -36,7 +36,7 @@ static int print(const struct cmd_run *run, enum cmd_format format, const char *
 	if (status != 0 || format == CMD_JSON)
 		return status;
 	putchar('\n');
-	return cmd_print_members(run, json, "resources", "RESOURCE", figures, sizeof(figures) / sizeof(figures[0]));
+	return cmd_print_resources(run, json, figures, sizeof(figures) / sizeof(figures[0]));
 }
 
 static int show(struct cmd_run *run)
