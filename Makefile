@@ -110,6 +110,8 @@ $(LIBRARY): $(call obj,$(LIB_SRC)) $(CHILD_IMAGE) libbasin.map
 	$(Q)ln -sf $(@F) $(B)/libbasin.so
 $(B)/basin.pc: basin.pc.in $(B)/flags
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< >$@
+$(B)/basin.service: doc/basin.service.in $(B)/flags
+	$(Q)sed -e 's|@BINDIR@|$(BINDIR)|' $< >$@
 
 # Completions come from the command table, through the program that has it.
 $(B)/completions/basin.bash: $(B)/basin-manage tests/completions
