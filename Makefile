@@ -113,10 +113,11 @@ $(B)/basin.pc: basin.pc.in $(B)/flags
 $(B)/basin.service: doc/basin.service.in $(B)/flags
 	$(Q)sed -e 's|@BINDIR@|$(BINDIR)|' $< >$@
 
-# Completions come from the command table, through the program that has it.
-$(B)/completions/basin.bash: $(B)/basin-manage tests/completions
+# Completions come from the command table, through the programs that have it.
+$(B)/completions/basin.bash: $(PROGRAMS) cmd/completion/generate.awk
 	@mkdir -p $(@D)
-	$(Q)for shell in bash zsh fish; do $(B)/basin-manage completion $$shell >$(@D)/basin.$$shell || exit 1; done
+	$(Q){ $(B)/basin __table && $(B)/basin-manage __table; } >$(@D)/table
+	$(Q)for shell in bash zsh fish; do awk -v shell=$$shell -f cmd/completion/generate.awk $(@D)/table >$(@D)/basin.$$shell || exit 1; done
 
 # Without the two string macros, whose quotes no two readers of this format take alike (the sources have defaults).
 compile_commands.json: Makefile $(B)/flags

@@ -166,8 +166,10 @@ static int dispatch(struct cmd_run *top, const struct cmd_entry *entries, size_t
 			entry = find_entry(entries, count, word[0], word[1]);
 			skip = 2;
 		}
-		if (entry == NULL)
-			return cmd_usage(top, "\"%s\" has no command \"%s\"", word[0], word[1]);
+		if (entry == NULL) {
+			top->noun = word[0];
+			return cmd_usage(top, "\"%s\" is not one of its commands", word[1]);
+		}
 	} else {
 		entry = find_entry(entries, count, "", word[0]);
 	}
