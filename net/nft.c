@@ -74,7 +74,6 @@ static const char *const skeleton[] = {
 	"add set inet %T gateways { type ifname . ipv4_addr; }",
 	"add set inet %T subnets { type ipv4_addr; flags interval; }",
 	"add set inet %T members { type ifname . ipv4_addr; comment \"the environments\"; }",
-	"add map inet %T nat { type ipv4_addr : verdict; flags interval; }",
 	"add chain inet %T forward { type filter hook forward priority filter; policy accept; }",
 	"flush chain inet %T forward",
 	"add rule inet %T forward iifname . oifname @same accept",
@@ -86,9 +85,6 @@ static const char *const skeleton[] = {
 	"flush chain inet %T input",
 	"add rule inet %T input iifname @bridges ip daddr @subnets iifname . ip daddr != @gateways drop comment \"another's "
 	"gateway\"",
-	"add chain inet %T postrouting { type nat hook postrouting priority srcnat; policy accept; }",
-	"flush chain inet %T postrouting",
-	"add rule inet %T postrouting ip saddr vmap @nat",
 };
 
 static void add_skeleton(struct bsn_str *commands, const char *table)
@@ -116,10 +112,11 @@ static void add_network(struct bsn_str *commands, const char *table, const struc
 	if (!network->nat)
 		return;
 	bsn_str_addf(commands, "add element inet %s inside { \"%s\" comment \"%s\" }\n", table, bridge, name);
-	bsn_str_addf(commands, "add chain inet %s nat-%s\nflush chain inet %s nat-%s\n", table, name, table, name);
-	bsn_str_addf(commands, "add rule inet %s nat-%s oifname != \"%s\" masquerade comment \"%s\"\n", table, name, bridge,
+	bsn_str_addf(commands, "add chain inet %s nat-%s { type nat hook postrouting priority srcnat; policy accept; }\n", table,
 		     name);
-	bsn_str_addf(commands, "add element inet %s nat { %s comment \"%s\" : jump nat-%s }\n", table, subnet, name, name);
+	bsn_str_addf(commands, "flush chain inet %s nat-%s\n", table, name);
+	bsn_str_addf(commands, "add rule inet %s nat-%s ip saddr %s oifname != \"%s\" masquerade comment \"%s\"\n", table, name,
+		     subnet, bridge, name);
 }
 
 static void add_member(struct bsn_str *commands, const char *table, const struct bsn_nft_member *member)
@@ -197,13 +194,22 @@ static int list_table(struct bsn_nft *nft, json_t **ret_list, struct basin_error
 	return r;
 }
 
-/* A set or map of the list by its name; NULL when it is missing. */
+static bool has_chain(const json_t *list, const char *prefix, const char *network)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *chain = json_object_get(json_array_get(list, i), "chain");
+		const char *name = json_string_value(json_object_get(chain, "name"));
+		if (name != NULL && bsn_starts_with(name, prefix) && bsn_streq(name + strlen(prefix), network))
+			return true;
+	}
+	return false;
+}
+
+/* A set of the list by its name; NULL when it is missing. */
 static const json_t *find_set(const json_t *list, const char *name)
 {
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *set = json_object_get(json_array_get(list, i), "set");
-		if (set == NULL)
-			set = json_object_get(json_array_get(list, i), "map");
 		const char *found = json_string_value(json_object_get(set, "name"));
 		if (found != NULL && bsn_streq(found, name))
 			return json_object_get(set, "elem");
@@ -211,11 +217,9 @@ static const json_t *find_set(const json_t *list, const char *name)
 	return NULL;
 }
 
-/* An element's key and comment, whatever shape JSON gives it: a map's is [key, verdict], one with a comment is { elem: { val } }. */
+/* An element's key and comment: one with a comment is { elem: { val, comment } }. */
 static const json_t *element_key(const json_t *element, const char **ret_comment)
 {
-	if (json_is_array(element))
-		element = json_array_get(element, 0);
 	const json_t *detailed = json_object_get(element, "elem");
 	const char *comment = json_string_value(json_object_get(detailed, "comment"));
 	*ret_comment = comment != NULL ? comment : "";
@@ -249,13 +253,11 @@ static void read_networks(const json_t *list, struct bsn_nft_content *content)
 	const char *name;
 	for (size_t i = 0; i < json_array_size(bridges); i++) {
 		struct bsn_nft_network *network = &content->networks[content->network_count++];
-		struct bsn_cidr masqueraded = { 0 };
 		const char *bridge = json_string_value(element_key(json_array_get(bridges, i), &name));
 		bsn_format(network->name, sizeof(network->name), "%s", name);
 		bsn_format(network->bridge, sizeof(network->bridge), "%s", bridge != NULL ? bridge : "");
 		find_range(list, "subnets", name, &network->subnet);
-		find_range(list, "nat", name, &masqueraded);
-		network->nat = masqueraded.prefix != 0;
+		network->nat = has_chain(list, "nat-", name);
 	}
 }
 

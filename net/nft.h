@@ -6,7 +6,7 @@
  *   forward      between two networks, from a network with a source address that is nobody's, and unasked from outside into a
  *                network behind NAT: dropped
  *   input        from a network to another network's gateway: dropped
- *   postrouting  from a network to outside: chain nat-NETWORK, which masquerades
+ *   nat-NETWORK  from the network to anywhere else: masqueraded
  *
  * Every change is one transaction. Creating what is there and destroying what is not is success. The caller holds a lock, shared to
  * change members and exclusive to change networks. The rules are those of the network namespace that the caller is in.

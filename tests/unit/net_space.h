@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -41,6 +43,15 @@ static void write_text(const char *path, const char *text)
 		close(fd);
 }
 
+static void bring_up_lo(void)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (ioctl(sock, SIOCSIFFLAGS, &request) < 0)
+		perror("lo");
+	close(sock);
+}
+
 /* Leaves the machine's network, or prints why it cannot and ends the program. */
 static void enter_private_network(void)
 {
@@ -57,9 +68,10 @@ static void enter_private_network(void)
 		snprintf(map, sizeof(map), "0 %d 1", (int)getegid());
 		write_text("/proc/self/gid_map", map);
 	}
+	bring_up_lo();
 }
 
-static struct space space_open(void)
+static inline struct space space_open(void)
 {
 	struct space space = { .fd = -1 };
 	char path[64];
@@ -86,7 +98,7 @@ static struct space space_open(void)
 	return space;
 }
 
-static void space_close(struct space *space)
+static inline void space_close(struct space *space)
 {
 	close(space->fd);
 	kill(space->pid, SIGKILL);
@@ -209,10 +221,9 @@ static inline bool reaches(int netns_fd, const char *address, uint16_t port, int
 			_exit(2);
 		int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 		struct pollfd readable = { .fd = sock, .events = POLLIN };
-		connect(sock, (struct sockaddr *)&there, sizeof(there));
 		for (int waited = 0; waited < timeout_ms; waited += 100) {
-			if (send(sock, "hello", 5, 0) < 0 || poll(&readable, 1, 100) <= 0 ||
-			    recv(sock, text, sizeof(text), 0) <= 0)
+			if (sendto(sock, "hello", 5, 0, (struct sockaddr *)&there, sizeof(there)) < 0 ||
+			    poll(&readable, 1, 100) <= 0 || recv(sock, text, sizeof(text), 0) <= 0)
 				continue;
 			_exit(write(pipes[1], text, sizeof(text)) == sizeof(text) ? 0 : 2);
 		}
