@@ -17,6 +17,14 @@ int bsn_error_code_of(int sys)
 	}
 }
 
+/* Names come from users and files: one line stays one line, and no terminal is commanded. */
+static void clean(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
 int bsn_error_set(struct basin_error *err, int code, int sys, int append, const char *where, const char *format, ...)
 {
 	int result = sys > 0 ? -sys : -EIO;
@@ -31,6 +39,7 @@ int bsn_error_set(struct basin_error *err, int code, int sys, int append, const 
 	va_end(arguments);
 	if (append && n >= 0 && (size_t)n < sizeof(fresh.text))
 		snprintf(fresh.text + n, sizeof(fresh.text) - (size_t)n, ": %s", strerror(sys));
+	clean(fresh.text);
 	snprintf(fresh.where, sizeof(fresh.where), "%s", where);
 	*err = fresh;
 	return result;
