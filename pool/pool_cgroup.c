@@ -134,5 +134,10 @@ int bsn_pool_cgroup_destroy(const char *cgroup_root, const char *pool, struct ba
 		*err = why;
 	if (r >= 0)
 		r = bsn_cgroup_path(&tree, name, path, sizeof(path), err);
-	return r < 0 ? r : bsn_cgroup_remove_empty(&tree, path, err);
+	if (r >= 0)
+		r = bsn_cgroup_remove_empty(&tree, path, err);
+	/* The last pool takes basin's own cgroup along; an empty pool above keeps its, for its caps are to be seen there. */
+	if (r >= 0 && strchr(name, '/') == NULL)
+		bsn_cgroup_prune(&tree, path);
+	return r;
 }

@@ -118,7 +118,8 @@ static int settle_enforcement(struct bsn_pool *pool, unsigned int enforceable, s
 }
 
 /* A pool larger than its parent says something that can never be true. Only what this change brought about is refused. */
-static int check_sizes(const struct bsn_pool_tree *before, const struct bsn_pool_tree *after, struct basin_error *err)
+static int check_sizes(const struct bsn_pool_tree *before, const struct bsn_pool_tree *after, const char *changed,
+		       struct basin_error *err)
 {
 	char asked[32];
 	char has[32];
@@ -132,10 +133,15 @@ static int check_sizes(const struct bsn_pool_tree *before, const struct bsn_pool
 			if (was >= 0 &&
 			    before->nodes[was].capacity.of[r] > before->nodes[before->nodes[was].parent].capacity.of[r])
 				continue;
-			return bsn_fail(err, BASIN_REFUSED, ENOSPC, "pool \"%s\" cannot have %s of %s: \"%s\" above it has %s",
-					after->pools[i].name, bsn_resource_format(r, node->capacity.of[r], asked, sizeof(asked)),
-					bsn_resource_name(r), after->pools[node->parent].name,
-					bsn_resource_format(r, parent->capacity.of[r], has, sizeof(has)));
+			bsn_resource_format(r, node->capacity.of[r], asked, sizeof(asked));
+			bsn_resource_format(r, parent->capacity.of[r], has, sizeof(has));
+			const char *above = after->pools[node->parent].name;
+			if (bsn_streq(after->pools[i].name, changed))
+				return bsn_fail(err, BASIN_REFUSED, ENOSPC,
+						"pool \"%s\" cannot have %s of %s: \"%s\" above it has %s", changed, asked,
+						bsn_resource_name(r), above, has);
+			return bsn_fail(err, BASIN_REFUSED, ENOSPC, "pool \"%s\" cannot shrink to %s of %s: \"%s\" in it has %s",
+					above, has, bsn_resource_name(r), after->pools[i].name, asked);
 		}
 	return 0;
 }
@@ -174,7 +180,7 @@ static int write_judged(struct bsn_ledger *ledger, const struct bsn_host *host, 
 	if (r >= 0)
 		r = bsn_pool_tree_load(ledger, host, &after, err);
 	if (r >= 0)
-		r = check_sizes(&before, &after, err);
+		r = check_sizes(&before, &after, pool->name, err);
 	if (r < 0)
 		return r;
 	int at = bsn_pool_tree_compare(&before, &after, &resource);
