@@ -16,30 +16,30 @@
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct child {
-  char *base; /* the list */
-  uint32_t size;
-  const struct bsn_op *op; /* the one in work */
-  uint32_t op_number;      /* counted from 1 */
-  uint32_t op_count;
-  int channel; /* to the parent; -1 when that is over */
-  int report;  /* where errors go: the channel, or a connection of the start
+	char *base; /* the list */
+	uint32_t size;
+	const struct bsn_op *op; /* the one in work */
+	uint32_t op_number;      /* counted from 1 */
+	uint32_t op_count;
+	int channel;        /* to the parent; -1 when that is over */
+	int report;         /* where errors go: the channel, or a connection of the start
                   socket */
-  int proc;    /* the host's /proc, or -1 */
-  int root;    /* the container's root */
-  int devpts;  /* the root of the new devpts, or -1 */
-  int mask_directory; /* a detached empty tmpfs to hide directories with, or -1
+	int proc;           /* the host's /proc, or -1 */
+	int root;           /* the container's root */
+	int devpts;         /* the root of the new devpts, or -1 */
+	int mask_directory; /* a detached empty tmpfs to hide directories with, or -1
                        */
-  int mask_file;      /* the host's /dev/null, or -1 */
-  int state;    /* the state document that the parent handed over, or -1 */
-  int terminal; /* our end of the terminal, or -1 */
-  uint32_t keep_fds;
-  uint32_t joined; /* CLONE_NEW flags of the namespaces entered so far */
-  char **argv;
-  char **envp;
-  char program[PATH_ROOM];                            /* what LOOKUP found */
-  char text[sizeof(((struct bsn_message *)0)->text)]; /* what went wrong, for
+	int mask_file;      /* the host's /dev/null, or -1 */
+	int state;          /* the state document that the parent handed over, or -1 */
+	int terminal;       /* our end of the terminal, or -1 */
+	uint32_t keep_fds;
+	uint32_t joined; /* CLONE_NEW flags of the namespaces entered so far */
+	char **argv;
+	char **envp;
+	char program[PATH_ROOM];                            /* what LOOKUP found */
+	char text[sizeof(((struct bsn_message *)0)->text)]; /* what went wrong, for
                                                          the ERROR message */
-  int said_errno; /* the text explains the failure by itself */
+	int said_errno;                                     /* the text explains the failure by itself */
 };
 
 /* --- text.c --- */
@@ -54,14 +54,11 @@ const char *text_number(char *buffer, int64_t value);
 /* --- report.c --- */
 /* Sets the message, joined of up to four parts (NULL: none), and returns
  * result. The errno is explained by the parent. */
-int fail(struct child *child, int result, const char *a, const char *b,
-         const char *c, const char *d);
+int fail(struct child *child, int result, const char *a, const char *b, const char *c, const char *d);
 /* The same for a message that needs no errno's explanation. */
-int fail_plain(struct child *child, int result, const char *a, const char *b,
-               const char *c, const char *d);
+int fail_plain(struct child *child, int result, const char *a, const char *b, const char *c, const char *d);
 /* fd: a descriptor that goes along, or -1. */
-int send_message(int channel, uint32_t type, int32_t value, uint32_t op,
-                 const char *text, int fd);
+int send_message(int channel, uint32_t type, int32_t value, uint32_t op, const char *text, int fd);
 /* Waits for one message of that type; *ret_fd may be NULL. -EPROTO for another
  * one, -EPIPE when the other side is gone. */
 int expect_message(int channel, uint32_t type, int *ret_fd);
@@ -71,11 +68,9 @@ __attribute__((noreturn)) void report_failure(struct child *child, int result);
 
 /* --- entry.c --- */
 /* The text, vector or bytes of the operation, NULL when it has none. */
-const char *op_text(const struct child *child, const struct bsn_op *op,
-                    int which);
+const char *op_text(const struct child *child, const struct bsn_op *op, int which);
 char **op_vector(const struct child *child, const struct bsn_op *op, int which);
-const void *op_bytes(const struct child *child, const struct bsn_op *op,
-                     int which);
+const void *op_bytes(const struct child *child, const struct bsn_op *op, int which);
 /* Does the operations from the current one to the end of the list. */
 __attribute__((noreturn)) void run_operations(struct child *child);
 
@@ -84,37 +79,31 @@ __attribute__((noreturn)) void run_operations(struct child *child);
 int path_open(const struct child *child, const char *path, uint64_t resolve);
 /* The same, making what is missing: directories, or at the end a file (type
  * STAT_FILE). *ret_made may be NULL. */
-int path_make(const struct child *child, const char *path, uint32_t type,
-              uint32_t mode, int *ret_made);
+int path_make(const struct child *child, const char *path, uint32_t type, uint32_t mode, int *ret_made);
 /* Opens the directory that path's last part is in, making it; *ret_name points
  * into path. */
-int path_parent(const struct child *child, const char *path,
-                const char **ret_name);
+int path_parent(const struct child *child, const char *path, const char **ret_name);
 
 /* --- what the operations are made of --- */
 typedef int operation(struct child *child, const struct bsn_op *op);
 
-operation op_proc, op_wait_go, op_join, op_join_process, op_time, op_fork,
-    op_unshare, op_become_root, op_hostname, op_domainname, op_sysctl,
-    op_proc_write; /* namespace.c */
-operation op_propagate, op_mount, op_mount_old, op_attach, op_remount,
-    op_directory, op_mask, op_read_only;                  /* mount.c, mask.c */
-operation op_root, op_root_propagate, op_pivot, op_chdir; /* root.c */
+operation op_proc, op_wait_go, op_join, op_join_process, op_time, op_fork, op_unshare, op_become_root, op_hostname, op_domainname,
+	op_sysctl, op_proc_write, op_loopback;                                                              /* namespace.c */
+operation op_propagate, op_mount, op_mount_old, op_attach, op_remount, op_directory, op_mask, op_read_only; /* mount.c, mask.c */
+operation op_root, op_root_propagate, op_pivot, op_chdir;                                                   /* root.c */
 operation op_device, op_symlink, op_console; /* device.c, console.c */
-operation op_rlimit, op_session, op_keyring, op_scheduler, op_io_priority,
-    op_affinity, op_memory_policy, op_personality, op_umask; /* settings.c */
-operation op_bounding, op_user, op_caps, op_no_new_privs,
-    op_seccomp;                                            /* identity.c */
-operation op_hooks, op_lookup, op_ready, op_hook, op_exec; /* payload.c */
-operation op_init, op_idle;                                /* init.c */
+operation op_rlimit, op_session, op_keyring, op_scheduler, op_io_priority, op_affinity, op_memory_policy, op_personality,
+	op_umask;                                                     /* settings.c */
+operation op_bounding, op_user, op_caps, op_no_new_privs, op_seccomp; /* identity.c */
+operation op_hooks, op_lookup, op_ready, op_hook, op_exec;            /* payload.c */
+operation op_init, op_idle;                                           /* init.c */
 
 /* Writes text to a file of procfs below dirfd, after making sure that it is
  * one: a symbolic link or a bind mount cannot stand for it. */
 int proc_write(struct child *child, const char *path, const char *text);
 /* Attaches a new file system of that type and those options, detached; a
  * descriptor. */
-int mount_detached(struct child *child, const char *type, const char *source,
-                   char *const *options, uint64_t attributes);
+int mount_detached(struct child *child, const char *type, const char *source, char *const *options, uint64_t attributes);
 /* Copies what the directory `at` holds into the detached mount. */
 int copy_up(struct child *child, int at, int mount);
 /* Closes everything but 0 to 2 and what the payload keeps. */

@@ -14,77 +14,78 @@
 
 /* linux/filter.h's struct sock_fprog, with the program as bytes. */
 struct program {
-  uint16_t length;
-  const void *code;
+	uint16_t length;
+	const void *code;
 };
 
-int op_bounding(struct child *child, const struct bsn_op *op) {
-  (void)child;
-  for (int cap = 0; cap < CAPABILITIES_MAX; cap++) {
-    if (op->number[0] >> cap & 1)
-      continue;
-    int r = (int)SYS5(prctl, PR_CAPBSET_DROP, cap, 0, 0, 0);
-    if (r == -EINVAL)
-      break; /* the kernel knows no more of them */
-    if (r < 0)
-      return r;
-  }
-  return 0;
+int op_bounding(struct child *child, const struct bsn_op *op)
+{
+	(void)child;
+	for (int cap = 0; cap < CAPABILITIES_MAX; cap++) {
+		if (op->number[0] >> cap & 1)
+			continue;
+		int r = (int)SYS5(prctl, PR_CAPBSET_DROP, cap, 0, 0, 0);
+		if (r == -EINVAL)
+			break; /* the kernel knows no more of them */
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
-int op_user(struct child *child, const struct bsn_op *op) {
-  char digits[24];
-  int r = (int)SYS5(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
-  if (r >= 0 && !(op->flags & BSN_OP_F_NO_GROUPS)) {
-    r = (int)SYS2(setgroups, op->count, op_bytes(child, op, 0));
-    if (r < 0)
-      return fail(child, r, "cannot set process.user.additionalGids", NULL,
-                  NULL, NULL);
-  }
-  if (r >= 0)
-    r = (int)SYS3(setresgid, op->number[1], op->number[1], op->number[1]);
-  if (r < 0)
-    return fail(child, r, "cannot become group ",
-                text_number(digits, (int64_t)op->number[1]), NULL, NULL);
-  r = (int)SYS3(setresuid, op->number[0], op->number[0], op->number[0]);
-  if (r < 0)
-    return fail(child, r, "cannot become user ",
-                text_number(digits, (int64_t)op->number[0]), NULL, NULL);
-  return (int)SYS5(prctl, PR_SET_KEEPCAPS, 0, 0, 0, 0);
+int op_user(struct child *child, const struct bsn_op *op)
+{
+	char digits[24];
+	int r = (int)SYS5(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	if (r >= 0 && !(op->flags & BSN_OP_F_NO_GROUPS)) {
+		r = (int)SYS2(setgroups, op->count, op_bytes(child, op, 0));
+		if (r < 0)
+			return fail(child, r, "cannot set process.user.additionalGids", NULL, NULL, NULL);
+	}
+	if (r >= 0)
+		r = (int)SYS3(setresgid, op->number[1], op->number[1], op->number[1]);
+	if (r < 0)
+		return fail(child, r, "cannot become group ", text_number(digits, (int64_t)op->number[1]), NULL, NULL);
+	r = (int)SYS3(setresuid, op->number[0], op->number[0], op->number[0]);
+	if (r < 0)
+		return fail(child, r, "cannot become user ", text_number(digits, (int64_t)op->number[0]), NULL, NULL);
+	return (int)SYS5(prctl, PR_SET_KEEPCAPS, 0, 0, 0, 0);
 }
 
-int op_caps(struct child *child, const struct bsn_op *op) {
-  struct __user_cap_header_struct header = {.version =
-                                                _LINUX_CAPABILITY_VERSION_3};
-  struct __user_cap_data_struct data[2];
-  char digits[24];
-  for (int half = 0; half < 2; half++) {
-    data[half].effective = (uint32_t)(op->number[0] >> (32 * half));
-    data[half].permitted = (uint32_t)(op->number[1] >> (32 * half));
-    data[half].inheritable = (uint32_t)(op->number[2] >> (32 * half));
-  }
-  SYS5(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  int r = (int)SYS2(capset, &header, data);
-  for (int cap = 0; r >= 0 && cap < CAPABILITIES_MAX; cap++) {
-    /* Only what is permitted and inheritable can be ambient; the rest of the
+int op_caps(struct child *child, const struct bsn_op *op)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	char digits[24];
+	for (int half = 0; half < 2; half++) {
+		data[half].effective = (uint32_t)(op->number[0] >> (32 * half));
+		data[half].permitted = (uint32_t)(op->number[1] >> (32 * half));
+		data[half].inheritable = (uint32_t)(op->number[2] >> (32 * half));
+	}
+	SYS5(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	int r = (int)SYS2(capset, &header, data);
+	for (int cap = 0; r >= 0 && cap < CAPABILITIES_MAX; cap++) {
+		/* Only what is permitted and inheritable can be ambient; the rest of the
      * wish is dropped, as runc does. */
-    if (!((op->number[3] & op->number[1] & op->number[2]) >> cap & 1))
-      continue;
-    r = (int)SYS5(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
-    if (r < 0)
-      return fail(child, r, "cannot raise the ambient capability number ",
-                  text_number(digits, cap), NULL, NULL);
-  }
-  return r;
+		if (!((op->number[3] & op->number[1] & op->number[2]) >> cap & 1))
+			continue;
+		r = (int)SYS5(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
+		if (r < 0)
+			return fail(child, r, "cannot raise the ambient capability number ", text_number(digits, cap), NULL,
+				    NULL);
+	}
+	return r;
 }
 
-int op_no_new_privs(struct child *child, const struct bsn_op *op) {
-  (void)child;
-  (void)op;
-  return (int)SYS5(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+int op_no_new_privs(struct child *child, const struct bsn_op *op)
+{
+	(void)child;
+	(void)op;
+	return (int)SYS5(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-int op_seccomp(struct child *child, const struct bsn_op *op) {
-  struct program program = {(uint16_t)op->count, op_bytes(child, op, 0)};
-  return (int)SYS3(seccomp, SECCOMP_SET_MODE_FILTER, op->number[0], &program);
+int op_seccomp(struct child *child, const struct bsn_op *op)
+{
+	struct program program = { (uint16_t)op->count, op_bytes(child, op, 0) };
+	return (int)SYS3(seccomp, SECCOMP_SET_MODE_FILTER, op->number[0], &program);
 }

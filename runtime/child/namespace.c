@@ -5,19 +5,21 @@
 
 #include <linux/prctl.h>
 
-#define SIGCHLD 17
+#define SIGCHLD    17
 #define PROC_MAGIC 0x9fa0
 
-int op_proc(struct child *child, const struct bsn_op *op) {
-  child->proc = op->fd;
-  return 0;
+int op_proc(struct child *child, const struct bsn_op *op)
+{
+	child->proc = op->fd;
+	return 0;
 }
 
-int op_wait_go(struct child *child, const struct bsn_op *op) {
-  (void)op;
-  int r = expect_message(child->channel, BSN_MESSAGE_GO, NULL);
-  SYS5(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
-  return r;
+int op_wait_go(struct child *child, const struct bsn_op *op)
+{
+	(void)op;
+	int r = expect_message(child->channel, BSN_MESSAGE_GO, NULL);
+	SYS5(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	return r;
 }
 
 /*
@@ -26,106 +28,127 @@ int op_wait_go(struct child *child, const struct bsn_op *op) {
  * container's after it: all are tried first, and what was refused is tried
  * again.
  */
-int op_join(struct child *child, const struct bsn_op *op) {
-  uint32_t kind = (uint32_t)op->number[0];
-  if (child->joined & kind)
-    return 0;
-  int r = (int)SYS2(setns, op->fd, kind);
-  if (r == -EPERM && (op->flags & BSN_OP_F_TRY))
-    return 0;
-  /* Already there: a user namespace cannot be joined twice. */
-  if (r == -EINVAL && kind == CLONE_NEWUSER)
-    r = 0;
-  if (r >= 0) {
-    child->joined |= kind;
-    sys_close(op->fd);
-  }
-  return r;
+int op_join(struct child *child, const struct bsn_op *op)
+{
+	uint32_t kind = (uint32_t)op->number[0];
+	if (child->joined & kind)
+		return 0;
+	int r = (int)SYS2(setns, op->fd, kind);
+	if (r == -EPERM && (op->flags & BSN_OP_F_TRY))
+		return 0;
+	/* Already there: a user namespace cannot be joined twice. */
+	if (r == -EINVAL && kind == CLONE_NEWUSER)
+		r = 0;
+	if (r >= 0) {
+		child->joined |= kind;
+		sys_close(op->fd);
+	}
+	return r;
 }
 
-int op_join_process(struct child *child, const struct bsn_op *op) {
-  int r = (int)SYS2(setns, op->fd, op->number[0]);
-  if (r == -ESRCH)
-    return fail_plain(child, r, "container not running", NULL, NULL, NULL);
-  sys_close(op->fd);
-  return r;
+int op_join_process(struct child *child, const struct bsn_op *op)
+{
+	int r = (int)SYS2(setns, op->fd, op->number[0]);
+	if (r == -ESRCH)
+		return fail_plain(child, r, "container not running", NULL, NULL, NULL);
+	sys_close(op->fd);
+	return r;
 }
 
-int op_time(struct child *child, const struct bsn_op *op) {
-  int r = (int)SYS1(unshare, CLONE_NEWTIME);
-  return r < 0
-             ? r
-             : proc_write(child, "self/timens_offsets", op_text(child, op, 0));
+int op_time(struct child *child, const struct bsn_op *op)
+{
+	int r = (int)SYS1(unshare, CLONE_NEWTIME);
+	return r < 0 ? r : proc_write(child, "self/timens_offsets", op_text(child, op, 0));
 }
 
-int op_fork(struct child *child, const struct bsn_op *op) {
-  struct clone_args args = {.flags = op->number[0] | CLONE_PARENT};
-  long pid = SYS2(clone3, &args, sizeof(args));
-  if (pid < 0)
-    return (int)pid;
-  if (pid > 0) {
-    int r = send_message(child->channel, BSN_MESSAGE_FORKED, (int32_t)pid,
-                         child->op_number, "", -1);
-    leave(r < 0 ? 1 : 0);
-  }
-  return 0;
+int op_fork(struct child *child, const struct bsn_op *op)
+{
+	struct clone_args args = { .flags = op->number[0] | CLONE_PARENT };
+	long pid = SYS2(clone3, &args, sizeof(args));
+	if (pid < 0)
+		return (int)pid;
+	if (pid > 0) {
+		int r = send_message(child->channel, BSN_MESSAGE_FORKED, (int32_t)pid, child->op_number, "", -1);
+		leave(r < 0 ? 1 : 0);
+	}
+	return 0;
 }
 
-int op_unshare(struct child *child, const struct bsn_op *op) {
-  (void)child;
-  return (int)SYS1(unshare, op->number[0]);
+int op_unshare(struct child *child, const struct bsn_op *op)
+{
+	(void)child;
+	return (int)SYS1(unshare, op->number[0]);
 }
 
-int op_become_root(struct child *child, const struct bsn_op *op) {
-  (void)child;
-  SYS2(setgroups, 0,
-       NULL); /* where the map denies it, there is nothing to drop either */
-  int r = (int)SYS3(setresgid, 0, 0, 0);
-  if (r >= 0)
-    r = (int)SYS3(setresuid, 0, 0, 0);
-  /* EINVAL: id 0 is not mapped; capabilities came through the ambient set then.
+int op_become_root(struct child *child, const struct bsn_op *op)
+{
+	(void)child;
+	SYS2(setgroups, 0, NULL); /* where the map denies it, there is nothing to drop either */
+	int r = (int)SYS3(setresgid, 0, 0, 0);
+	if (r >= 0)
+		r = (int)SYS3(setresuid, 0, 0, 0);
+	/* EINVAL: id 0 is not mapped; capabilities came through the ambient set then.
    */
-  return r == -EINVAL && (op->flags & BSN_OP_F_TRY) ? 0 : r;
+	return r == -EINVAL && (op->flags & BSN_OP_F_TRY) ? 0 : r;
 }
 
-int op_hostname(struct child *child, const struct bsn_op *op) {
-  const char *name = op_text(child, op, 0);
-  return (int)SYS2(sethostname, name, text_length(name));
+int op_hostname(struct child *child, const struct bsn_op *op)
+{
+	const char *name = op_text(child, op, 0);
+	return (int)SYS2(sethostname, name, text_length(name));
 }
 
-int op_domainname(struct child *child, const struct bsn_op *op) {
-  const char *name = op_text(child, op, 0);
-  return (int)SYS2(setdomainname, name, text_length(name));
+int op_domainname(struct child *child, const struct bsn_op *op)
+{
+	const char *name = op_text(child, op, 0);
+	return (int)SYS2(setdomainname, name, text_length(name));
 }
 
-int proc_write(struct child *child, const char *path, const char *text) {
-  uint64_t st[16]; /* struct statfs begins with its type */
-  int fd = sys_openat2(child->proc, path, O_WRONLY, 0,
-                       RESOLVE_BENEATH | RESOLVE_NO_XDEV);
-  if (fd < 0)
-    return fd;
-  long r = SYS2(fstatfs, fd, st);
-  if (r >= 0 && st[0] != PROC_MAGIC)
-    r = -EXDEV;
-  if (r >= 0)
-    r = SYS3(write, fd, text, text_length(text));
-  sys_close(fd);
-  return r < 0 ? (int)r : 0;
+int proc_write(struct child *child, const char *path, const char *text)
+{
+	uint64_t st[16]; /* struct statfs begins with its type */
+	int fd = sys_openat2(child->proc, path, O_WRONLY, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV);
+	if (fd < 0)
+		return fd;
+	long r = SYS2(fstatfs, fd, st);
+	if (r >= 0 && st[0] != PROC_MAGIC)
+		r = -EXDEV;
+	if (r >= 0)
+		r = SYS3(write, fd, text, text_length(text));
+	sys_close(fd);
+	return r < 0 ? (int)r : 0;
 }
 
-int op_sysctl(struct child *child, const struct bsn_op *op) {
-  char path[PATH_ROOM];
-  size_t at = text_add(path, 0, sizeof(path), "sys/");
-  text_add(path, at, sizeof(path), op_text(child, op, 0));
-  return proc_write(child, path, op_text(child, op, 1));
+int op_sysctl(struct child *child, const struct bsn_op *op)
+{
+	char path[PATH_ROOM];
+	size_t at = text_add(path, 0, sizeof(path), "sys/");
+	text_add(path, at, sizeof(path), op_text(child, op, 0));
+	return proc_write(child, path, op_text(child, op, 1));
 }
 
-int op_proc_write(struct child *child, const struct bsn_op *op) {
-  char path[PATH_ROOM];
-  size_t at = text_add(path, 0, sizeof(path), "self/");
-  text_add(path, at, sizeof(path), op_text(child, op, 0));
-  int r = proc_write(child, path, op_text(child, op, 1));
-  return r < 0 ? fail(child, r, "cannot set ", op_text(child, op, 2), " to ",
-                      op_text(child, op, 1))
-               : 0;
+int op_proc_write(struct child *child, const struct bsn_op *op)
+{
+	char path[PATH_ROOM];
+	size_t at = text_add(path, 0, sizeof(path), "self/");
+	text_add(path, at, sizeof(path), op_text(child, op, 0));
+	int r = proc_write(child, path, op_text(child, op, 1));
+	return r < 0 ? fail(child, r, "cannot set ", op_text(child, op, 2), " to ", op_text(child, op, 1)) : 0;
+}
+
+int op_loopback(struct child *child, const struct bsn_op *op)
+{
+	struct {
+		char name[16];
+		int16_t flags;
+		char rest[22];
+	} request = { .name = "lo", .flags = 1 /* IFF_UP */ };
+	(void)child;
+	(void)op;
+	int fd = (int)SYS3(socket, 1 /* AF_UNIX: any socket reaches interfaces */, 0x80002 /* SOCK_DGRAM|CLOEXEC */, 0);
+	if (fd < 0)
+		return fd;
+	int r = (int)SYS3(ioctl, fd, 0x8914 /* SIOCSIFFLAGS */, &request);
+	sys_close(fd);
+	return r;
 }

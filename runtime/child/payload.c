@@ -5,187 +5,182 @@
 
 #include <linux/close_range.h>
 
-#define DEFAULT_PATH                                                           \
-  "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define WAIT_PIDFD 3
-#define WAIT_EXITED 4
-#define POLL_IN 1
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define WAIT_PIDFD   3
+#define WAIT_EXITED  4
+#define POLL_IN      1
 
 struct poll_fd {
-  int32_t fd;
-  int16_t events;
-  int16_t revents;
+	int32_t fd;
+	int16_t events;
+	int16_t revents;
 };
 
-void close_rest(struct child *child, unsigned int flags) {
-  SYS3(close_range, 3 + child->keep_fds, ~0u, flags);
+void close_rest(struct child *child, unsigned int flags)
+{
+	SYS3(close_range, 3 + child->keep_fds, ~0u, flags);
 }
 
-int op_hooks(struct child *child, const struct bsn_op *op) {
-  (void)op;
-  int r = send_message(child->channel, BSN_MESSAGE_HOOKS, 0, child->op_number,
-                       "", -1);
-  return r < 0 ? r
-               : expect_message(child->channel, BSN_MESSAGE_HOOKS_DONE,
-                                &child->state);
+int op_hooks(struct child *child, const struct bsn_op *op)
+{
+	(void)op;
+	int r = send_message(child->channel, BSN_MESSAGE_HOOKS, 0, child->op_number, "", -1);
+	return r < 0 ? r : expect_message(child->channel, BSN_MESSAGE_HOOKS_DONE, &child->state);
 }
 
-int op_ready(struct child *child, const struct bsn_op *op) {
-  int state = -1;
-  int r = send_message(child->channel, BSN_MESSAGE_READY, 0, child->op_number,
-                       "", -1);
-  if (r < 0 || op->number[0] == 0)
-    return r;
-  if (op->flags & BSN_OP_F_SOCKET) {
-    sys_close(child->channel);
-    child->channel = -1;
-    child->report = -1;
-    do
-      r = (int)SYS4(accept4, op->fd, NULL, NULL, 0x80000 /* SOCK_CLOEXEC */);
-    while (r == -EINTR || r == -ECONNABORTED);
-    if (r < 0)
-      return r;
-    child->report = r;
-    sys_close(op->fd);
-  }
-  r = expect_message(child->report, BSN_MESSAGE_START, &state);
-  if (state >= 0)
-    child->state = state;
-  return r;
+int op_ready(struct child *child, const struct bsn_op *op)
+{
+	int state = -1;
+	int r = send_message(child->channel, BSN_MESSAGE_READY, 0, child->op_number, "", -1);
+	if (r < 0 || op->number[0] == 0)
+		return r;
+	if (op->flags & BSN_OP_F_SOCKET) {
+		sys_close(child->channel);
+		child->channel = -1;
+		child->report = -1;
+		do
+			r = (int)SYS4(accept4, op->fd, NULL, NULL, 0x80000 /* SOCK_CLOEXEC */);
+		while (r == -EINTR || r == -ECONNABORTED);
+		if (r < 0)
+			return r;
+		child->report = r;
+		sys_close(op->fd);
+	}
+	r = expect_message(child->report, BSN_MESSAGE_START, &state);
+	if (state >= 0)
+		child->state = state;
+	return r;
 }
 
 /* --- a hook --- */
 
-__attribute__((noreturn)) static void become_hook(struct child *child,
-                                                  const struct bsn_op *op) {
-  char *empty[] = {NULL};
-  char *const *argv = op_vector(child, op, 1);
-  char *const *envp = op_vector(child, op, 2);
-  if (child->state >= 0) {
-    SYS3(lseek, child->state, 0, 0);
-    SYS3(dup3, child->state, 0, 0);
-  }
-  SYS3(close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
-  SYS3(execve, op_text(child, op, 0), argv, envp != NULL ? envp : empty);
-  leave(127);
+__attribute__((noreturn)) static void become_hook(struct child *child, const struct bsn_op *op)
+{
+	char *empty[] = { NULL };
+	char *const *argv = op_vector(child, op, 1);
+	char *const *envp = op_vector(child, op, 2);
+	if (child->state >= 0) {
+		SYS3(lseek, child->state, 0, 0);
+		SYS3(dup3, child->state, 0, 0);
+	}
+	SYS3(close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
+	SYS3(execve, op_text(child, op, 0), argv, envp != NULL ? envp : empty);
+	leave(127);
 }
 
 /* The hook's wait status as waitid(2)'s code and value: 0, or an error with its
  * message. */
-static int judge_hook(struct child *child, const struct bsn_op *op, int pidfd) {
-  int32_t info[32] = {
-      0}; /* siginfo_t: signo, errno, code, pad, pid, uid, status */
-  char digits[24];
-  long r;
-  do
-    r = SYS5(waitid, WAIT_PIDFD, pidfd, info, WAIT_EXITED, NULL);
-  while (r == -EINTR);
-  if (r < 0)
-    return (int)r;
-  if (info[2] == 1 /* CLD_EXITED */ && info[6] == 0)
-    return 0;
-  return fail_plain(child, -EIO, "the hook \"", op_text(child, op, 0),
-                    info[2] == 1 ? "\" failed: exit status "
-                                 : "\" was killed by signal ",
-                    text_number(digits, info[6]));
+static int judge_hook(struct child *child, const struct bsn_op *op, int pidfd)
+{
+	int32_t info[32] = { 0 }; /* siginfo_t: signo, errno, code, pad, pid, uid, status */
+	char digits[24];
+	long r;
+	do
+		r = SYS5(waitid, WAIT_PIDFD, pidfd, info, WAIT_EXITED, NULL);
+	while (r == -EINTR);
+	if (r < 0)
+		return (int)r;
+	if (info[2] == 1 /* CLD_EXITED */ && info[6] == 0)
+		return 0;
+	return fail_plain(child, -EIO, "the hook \"", op_text(child, op, 0),
+			  info[2] == 1 ? "\" failed: exit status " : "\" was killed by signal ", text_number(digits, info[6]));
 }
 
-int op_hook(struct child *child, const struct bsn_op *op) {
-  int pidfd = -1;
-  struct clone_args args = {.flags = CLONE_PIDFD,
-                            .exit_signal = 17 /* SIGCHLD */,
-                            .pidfd = (uint64_t)(uintptr_t)&pidfd};
-  long pid = SYS2(clone3, &args, sizeof(args));
-  if (pid < 0)
-    return (int)pid;
-  if (pid == 0)
-    become_hook(child, op);
-  int r = 0;
-  if (op->number[0] > 0) {
-    struct poll_fd poll = {.fd = pidfd, .events = POLL_IN};
-    int64_t timeout[2] = {(int64_t)op->number[0], 0};
-    do
-      r = (int)SYS5(ppoll, &poll, 1, timeout, NULL, 8);
-    while (r == -EINTR);
-    if (r == 0)
-      SYS4(pidfd_send_signal, pidfd, 9, NULL, 0);
-  }
-  int late = op->number[0] > 0 && r == 0;
-  r = judge_hook(child, op, pidfd);
-  sys_close(pidfd);
-  return late ? fail_plain(child, -ETIME, "the hook \"", op_text(child, op, 0),
-                           "\" took longer than its timeout", NULL)
-              : r;
+int op_hook(struct child *child, const struct bsn_op *op)
+{
+	int pidfd = -1;
+	struct clone_args args = { .flags = CLONE_PIDFD, .exit_signal = 17 /* SIGCHLD */, .pidfd = (uint64_t)(uintptr_t)&pidfd };
+	long pid = SYS2(clone3, &args, sizeof(args));
+	if (pid < 0)
+		return (int)pid;
+	if (pid == 0)
+		become_hook(child, op);
+	int r = 0;
+	if (op->number[0] > 0) {
+		struct poll_fd poll = { .fd = pidfd, .events = POLL_IN };
+		int64_t timeout[2] = { (int64_t)op->number[0], 0 };
+		do
+			r = (int)SYS5(ppoll, &poll, 1, timeout, NULL, 8);
+		while (r == -EINTR);
+		if (r == 0)
+			SYS4(pidfd_send_signal, pidfd, 9, NULL, 0);
+	}
+	int late = op->number[0] > 0 && r == 0;
+	r = judge_hook(child, op, pidfd);
+	sys_close(pidfd);
+	return late ? fail_plain(child, -ETIME, "the hook \"", op_text(child, op, 0), "\" took longer than its timeout", NULL)
+		    : r;
 }
 
 /* --- the program --- */
 
-static const char *search_path(char **envp) {
-  for (; envp != NULL && *envp != NULL; envp++)
-    if (text_starts(*envp, "PATH="))
-      return *envp + 5;
-  return DEFAULT_PATH;
+static const char *search_path(char **envp)
+{
+	for (; envp != NULL && *envp != NULL; envp++)
+		if (text_starts(*envp, "PATH="))
+			return *envp + 5;
+	return DEFAULT_PATH;
 }
 
 /* Whether path is a file that somebody may execute. */
-static int check_program(const char *path) {
-  struct statx st;
-  int r = (int)SYS5(statx, AT_FDCWD, path, 0, STATX_BASIC_STATS, &st);
-  if (r < 0)
-    return r;
-  if ((st.stx_mode & STAT_TYPE) == STAT_DIRECTORY)
-    return -EISDIR;
-  return (st.stx_mode & 0111) == 0 ? -EACCES : 0;
+static int check_program(const char *path)
+{
+	struct statx st;
+	int r = (int)SYS5(statx, AT_FDCWD, path, 0, STATX_BASIC_STATS, &st);
+	if (r < 0)
+		return r;
+	if ((st.stx_mode & STAT_TYPE) == STAT_DIRECTORY)
+		return -EISDIR;
+	return (st.stx_mode & 0111) == 0 ? -EACCES : 0;
 }
 
-static int search(struct child *child, const char *name) {
-  int refused = 0;
-  for (const char *at = search_path(child->envp);;) {
-    size_t length = 0;
-    while (at[length] != '\0' && at[length] != ':' &&
-           length + 2 < sizeof(child->program)) {
-      child->program[length] = at[length];
-      length++;
-    }
-    at += length;
-    if (length == 0)
-      child->program[length++] = '.';
-    child->program[length++] = '/';
-    length = text_add(child->program, length, sizeof(child->program), name);
-    int r = check_program(child->program);
-    if (r == 0)
-      return 0;
-    if (r == -EACCES)
-      refused = 1;
-    while (*at != '\0' && *at != ':')
-      at++;
-    if (*at++ == '\0')
-      break;
-  }
-  child->program[0] = '\0';
-  return refused ? -EACCES : -ENOENT;
+static int search(struct child *child, const char *name)
+{
+	int refused = 0;
+	for (const char *at = search_path(child->envp);;) {
+		size_t length = 0;
+		while (at[length] != '\0' && at[length] != ':' && length + 2 < sizeof(child->program)) {
+			child->program[length] = at[length];
+			length++;
+		}
+		at += length;
+		if (length == 0)
+			child->program[length++] = '.';
+		child->program[length++] = '/';
+		length = text_add(child->program, length, sizeof(child->program), name);
+		int r = check_program(child->program);
+		if (r == 0)
+			return 0;
+		if (r == -EACCES)
+			refused = 1;
+		while (*at != '\0' && *at != ':')
+			at++;
+		if (*at++ == '\0')
+			break;
+	}
+	child->program[0] = '\0';
+	return refused ? -EACCES : -ENOENT;
 }
 
-int op_lookup(struct child *child, const struct bsn_op *op) {
-  child->argv = op_vector(child, op, 0);
-  child->envp = op_vector(child, op, 1);
-  const char *name = child->argv[0];
-  int slash = 0;
-  for (const char *at = name; *at != '\0'; at++)
-    slash |= *at == '/';
-  int r = name[0] == '\0' ? -ENOENT
-          : slash         ? check_program(name)
-                          : search(child, name);
-  if (slash)
-    text_add(child->program, 0, sizeof(child->program), name);
-  if (r == -ENOENT && !slash)
-    return fail_plain(child, r, "exec: \"", name,
-                      "\": executable file not found in $PATH", NULL);
-  return r < 0 ? fail(child, r, "exec: \"", name, "\"", NULL) : 0;
+int op_lookup(struct child *child, const struct bsn_op *op)
+{
+	child->argv = op_vector(child, op, 0);
+	child->envp = op_vector(child, op, 1);
+	const char *name = child->argv[0];
+	int slash = 0;
+	for (const char *at = name; *at != '\0'; at++)
+		slash |= *at == '/';
+	int r = name[0] == '\0' ? -ENOENT : slash ? check_program(name) : search(child, name);
+	if (slash)
+		text_add(child->program, 0, sizeof(child->program), name);
+	if (r == -ENOENT && !slash)
+		return fail_plain(child, r, "exec: \"", name, "\": executable file not found in $PATH", NULL);
+	return r < 0 ? fail(child, r, "exec: \"", name, "\"", NULL) : 0;
 }
 
-int op_exec(struct child *child, const struct bsn_op *op) {
-  (void)op;
-  int r = (int)SYS3(execve, child->program, child->argv, child->envp);
-  return fail(child, r, "exec ", child->program, NULL, NULL);
+int op_exec(struct child *child, const struct bsn_op *op)
+{
+	(void)op;
+	int r = (int)SYS3(execve, child->program, child->argv, child->envp);
+	return fail(child, r, "exec ", child->program, NULL, NULL);
 }

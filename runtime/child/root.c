@@ -3,89 +3,82 @@
  * host's left behind. */
 #include "runtime/child/child.h"
 
-int op_propagate(struct child *child, const struct bsn_op *op) {
-  (void)child;
-  unsigned int recursive = op->number[0] & MOUNT_REC ? AT_RECURSIVE : 0;
-  return sys_mount_setattr(AT_FDCWD, "/", recursive, 0, 0,
-                           op->number[0] & ~MOUNT_REC);
+int op_propagate(struct child *child, const struct bsn_op *op)
+{
+	(void)child;
+	unsigned int recursive = op->number[0] & MOUNT_REC ? AT_RECURSIVE : 0;
+	return sys_mount_setattr(AT_FDCWD, "/", recursive, 0, 0, op->number[0] & ~MOUNT_REC);
 }
 
-int op_root_propagate(struct child *child, const struct bsn_op *op) {
-  return op_propagate(child, op);
+int op_root_propagate(struct child *child, const struct bsn_op *op)
+{
+	return op_propagate(child, op);
 }
 
-int op_root(struct child *child, const struct bsn_op *op) {
-  const char *path = op_text(child, op, 0);
-  int tree = op->fd;
-  if (tree < 0)
-    tree = sys_open_tree(AT_FDCWD, op_text(child, op, 1),
-                         OPEN_TREE_CLONE | AT_RECURSIVE);
-  if (tree < 0)
-    return fail(child, tree, "cannot open the root file system \"",
-                op_text(child, op, 1), "\"", NULL);
-  /* Nothing that is mounted here may reach the host: a clone of a shared mount
+int op_root(struct child *child, const struct bsn_op *op)
+{
+	const char *path = op_text(child, op, 0);
+	int tree = op->fd;
+	if (tree < 0)
+		tree = sys_open_tree(AT_FDCWD, op_text(child, op, 1), OPEN_TREE_CLONE | AT_RECURSIVE);
+	if (tree < 0)
+		return fail(child, tree, "cannot open the root file system \"", op_text(child, op, 1), "\"", NULL);
+	/* Nothing that is mounted here may reach the host: a clone of a shared mount
    * is its peer. */
-  int r = sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, 0, 0,
-                            op->number[0]);
-  /* Hooks look for the root at its own path; where that cannot be reached from
+	int r = sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, 0, 0, op->number[0]);
+	/* Hooks look for the root at its own path; where that cannot be reached from
    * this user namespace, any place serves. */
-  int at = r < 0 || path == NULL
-               ? -ENOENT
-               : sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
-  if (r >= 0 && at < 0)
-    at = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
-  if (r >= 0)
-    r = at < 0 ? at : sys_attach(tree, at);
-  if (at >= 0)
-    sys_close(at);
-  child->root = tree;
-  return r;
+	int at = r < 0 || path == NULL ? -ENOENT : sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
+	if (r >= 0 && at < 0)
+		at = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+	if (r >= 0)
+		r = at < 0 ? at : sys_attach(tree, at);
+	if (at >= 0)
+		sys_close(at);
+	child->root = tree;
+	return r;
 }
 
-int op_pivot(struct child *child, const struct bsn_op *op) {
-  int r;
-  if (op->flags & BSN_OP_F_MOVE) {
-    /* For a host whose root is an initramfs. Nothing of the host's may stay
+int op_pivot(struct child *child, const struct bsn_op *op)
+{
+	int r;
+	if (op->flags & BSN_OP_F_MOVE) {
+		/* For a host whose root is an initramfs. Nothing of the host's may stay
      * visible under the new root's edge. */
-    r = (int)SYS1(fchdir, child->root);
-    if (r >= 0)
-      r = (int)SYS5(mount, ".", "/", NULL, MOUNT_MOVE, NULL);
-    if (r >= 0)
-      r = (int)SYS1(chroot, ".");
-    return r < 0 ? r : (int)SYS1(chdir, "/");
-  }
-  int old = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
-  r = old < 0 ? old : (int)SYS1(fchdir, child->root);
-  if (r >= 0)
-    r = (int)SYS2(pivot_root, ".", ".");
-  /* The old root is now on top of the new one: what is unmounted there must not
-   * propagate back. */
-  if (r >= 0)
-    r = (int)SYS1(fchdir, old);
-  if (r >= 0)
-    r = sys_mount_setattr(AT_FDCWD, ".", AT_RECURSIVE, 0, 0,
-                          1ul << 19 /* MS_SLAVE */);
-  if (r >= 0)
-    r = (int)SYS2(umount2, ".", UNMOUNT_DETACH);
-  if (old >= 0)
-    sys_close(old);
-  return r < 0 ? r : (int)SYS1(chdir, "/");
+		r = (int)SYS1(fchdir, child->root);
+		if (r >= 0)
+			r = (int)SYS5(mount, ".", "/", NULL, MOUNT_MOVE, NULL);
+		if (r >= 0)
+			r = (int)SYS1(chroot, ".");
+		return r < 0 ? r : (int)SYS1(chdir, "/");
+	}
+	int old = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+	r = old < 0 ? old : (int)SYS1(fchdir, child->root);
+	if (r >= 0)
+		r = (int)SYS2(pivot_root, ".", ".");
+	/* The old root is now on top of the new one. PROPAGATE made all of it private: unmounting it stays in this namespace. */
+	if (r >= 0)
+		r = (int)SYS1(fchdir, old);
+	if (r >= 0)
+		r = (int)SYS2(umount2, ".", UNMOUNT_DETACH);
+	if (old >= 0)
+		sys_close(old);
+	return r < 0 ? r : (int)SYS1(chdir, "/");
 }
 
-int op_chdir(struct child *child, const struct bsn_op *op) {
-  char where[PATH_ROOM];
-  int r = (int)SYS1(chdir, op_text(child, op, 0));
-  if (r == -EACCES && op->flags & BSN_OP_F_TRY)
-    return 0;
-  if (r < 0)
-    return fail(child, r, "chdir to cwd (\"", op_text(child, op, 0),
-                "\") set in config.json failed", NULL);
-  /* A descriptor that leaked in can lead out (/proc/self/fd/N): the kernel then
+int op_chdir(struct child *child, const struct bsn_op *op)
+{
+	char where[PATH_ROOM];
+	int r = (int)SYS1(chdir, op_text(child, op, 0));
+	if (r == -EACCES && op->flags & BSN_OP_F_TRY)
+		return 0;
+	if (r < 0)
+		return fail(child, r, "chdir to cwd (\"", op_text(child, op, 0), "\") set in config.json failed", NULL);
+	/* A descriptor that leaked in can lead out (/proc/self/fd/N): the kernel then
    * has no path for where we are. */
-  long n = SYS2(getcwd, where, sizeof(where));
-  if (n < 0 || where[0] != '/')
-    return fail_plain(child, -EPERM, "the working directory \"",
-                      op_text(child, op, 0),
-                      "\" is outside the container's root", NULL);
-  return 0;
+	long n = SYS2(getcwd, where, sizeof(where));
+	if (n < 0 || where[0] != '/')
+		return fail_plain(child, -EPERM, "the working directory \"", op_text(child, op, 0),
+				  "\" is outside the container's root", NULL);
+	return 0;
 }

@@ -4,57 +4,63 @@
 #include "runtime/child/child.h"
 
 #define KEYCTL_JOIN_SESSION_KEYRING 1
-#define IOPRIO_WHO_PROCESS 1
+#define IOPRIO_WHO_PROCESS          1
 
-int op_rlimit(struct child *child, const struct bsn_op *op) {
-  uint64_t limit[2] = {op->number[1], op->number[2]};
-  int r = (int)SYS4(prlimit64, 0, op->number[0], limit, NULL);
-  if (r == -EPERM)
-    return fail_plain(
-        child, r, "cannot raise the hard limit of ", op_text(child, op, 0),
-        ": that takes CAP_SYS_RESOURCE; ask for at most what the caller has",
-        NULL);
-  return r;
+int op_rlimit(struct child *child, const struct bsn_op *op)
+{
+	uint64_t limit[2] = { op->number[1], op->number[2] };
+	int r = (int)SYS4(prlimit64, 0, op->number[0], limit, NULL);
+	if (r == -EPERM)
+		return fail_plain(child, r, "cannot raise the hard limit of ", op_text(child, op, 0),
+				  ": that takes CAP_SYS_RESOURCE; ask for at most what the caller has", NULL);
+	return r;
 }
 
-int op_session(struct child *child, const struct bsn_op *op) {
-  (void)child;
-  (void)op;
-  int r = (int)SYS0(setsid);
-  return r == -EPERM ? 0 : r; /* leads one already */
+int op_session(struct child *child, const struct bsn_op *op)
+{
+	(void)child;
+	(void)op;
+	int r = (int)SYS0(setsid);
+	return r == -EPERM ? 0 : r; /* leads one already */
 }
 
-int op_keyring(struct child *child, const struct bsn_op *op) {
-  long r = SYS2(keyctl, KEYCTL_JOIN_SESSION_KEYRING, op_text(child, op, 0));
-  /* A kernel without keys, or a user over the quota of them, is no reason not
+int op_keyring(struct child *child, const struct bsn_op *op)
+{
+	long r = SYS2(keyctl, KEYCTL_JOIN_SESSION_KEYRING, op_text(child, op, 0));
+	/* A kernel without keys, or a user over the quota of them, is no reason not
    * to run. */
-  return r == -ENOSYS || r == -EDQUOT || r >= 0 ? 0 : (int)r;
+	return r == -ENOSYS || r == -EDQUOT || r >= 0 ? 0 : (int)r;
 }
 
-int op_scheduler(struct child *child, const struct bsn_op *op) {
-  return (int)SYS3(sched_setattr, 0, op_bytes(child, op, 0), 0);
+int op_scheduler(struct child *child, const struct bsn_op *op)
+{
+	return (int)SYS3(sched_setattr, 0, op_bytes(child, op, 0), 0);
 }
 
-int op_io_priority(struct child *child, const struct bsn_op *op) {
-  (void)child;
-  return (int)SYS3(ioprio_set, IOPRIO_WHO_PROCESS, 0, op->number[0]);
+int op_io_priority(struct child *child, const struct bsn_op *op)
+{
+	(void)child;
+	return (int)SYS3(ioprio_set, IOPRIO_WHO_PROCESS, 0, op->number[0]);
 }
 
-int op_affinity(struct child *child, const struct bsn_op *op) {
-  return (int)SYS3(sched_setaffinity, 0, op->count, op_bytes(child, op, 0));
+int op_affinity(struct child *child, const struct bsn_op *op)
+{
+	return (int)SYS3(sched_setaffinity, 0, op->count, op_bytes(child, op, 0));
 }
 
-int op_memory_policy(struct child *child, const struct bsn_op *op) {
-  return (int)SYS3(set_mempolicy, op->number[0], op_bytes(child, op, 0),
-                   op->count * 8u + (op->count > 0 ? 1 : 0));
+int op_memory_policy(struct child *child, const struct bsn_op *op)
+{
+	return (int)SYS3(set_mempolicy, op->number[0], op_bytes(child, op, 0), op->count * 8u + (op->count > 0 ? 1 : 0));
 }
 
-int op_personality(struct child *child, const struct bsn_op *op) {
-  (void)child;
-  return (int)SYS1(personality, op->number[0]);
+int op_personality(struct child *child, const struct bsn_op *op)
+{
+	(void)child;
+	return (int)SYS1(personality, op->number[0]);
 }
 
-int op_umask(struct child *child, const struct bsn_op *op) {
-  (void)child;
-  return (int)SYS1(umask, op->number[0]) < 0 ? -EINVAL : 0;
+int op_umask(struct child *child, const struct bsn_op *op)
+{
+	(void)child;
+	return (int)SYS1(umask, op->number[0]) < 0 ? -EINVAL : 0;
 }
