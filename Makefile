@@ -47,8 +47,7 @@ CHILD_IMAGE := $(B)/obj/runtime/child_image.o
 
 # --- third-party libraries: the hot program's are static, the managing one's are not ----------------------------------------------
 pkg          = $(shell pkg-config --$(1) $(2) 2>/dev/null)
-HOT_LIBS     := -Wl,-Bstatic -ljansson -lseccomp -lcap -Wl,-Bdynamic
-HOT_LIBS     := $(if $(SAN),-ljansson -lseccomp -lcap,$(HOT_LIBS))
+HOT_LIBS     := -ljansson -lseccomp -lcap
 MANAGE_PKGS  := jansson libseccomp libcap libnl-3.0 libnl-route-3.0 sqlite3 libzstd zlib libcrypto libnftables
 MANAGE_LIBS  := $(call pkg,libs,$(MANAGE_PKGS)) -lisal
 LIB_CFLAGS   := $(call pkg,cflags,$(MANAGE_PKGS))

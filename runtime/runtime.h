@@ -20,6 +20,7 @@ struct bsn_runtime {
 	const char *root;        /* state root, one directory per container */
 	const char *cgroup_root; /* NULL: the default (see pool/cgroup.h) */
 	bool debug;
+	bool managing; /* the caller is the manager of environments: it may start and delete theirs */
 };
 
 /* What create, run and the environments' launcher ask for. Zero and -1 (descriptors) mean "not asked". */

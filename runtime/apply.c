@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a request to a container's first process: read, plan, record, clone, converse. Everything up to the container's directory reads
+ * only; from there on a failure kills the child and undoes what the record names.
+ */
+#include "runtime/apply.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "base/io.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "runtime/console.h"
+#include "runtime/hooks.h"
+#include "runtime/idmap.h"
+#include "runtime/seccomp.h"
+
+#define CONFIG_MAX (16 << 20)
+
+void bsn_run_release(struct bsn_run *run)
+{
+	for (size_t i = 0; run->handles != NULL && i < run->plan->handle_count; i++)
+		if (run->handles[i] >= 0)
+			close(run->handles[i]);
+	free(run->handles);
+	bsn_plan_free(run->plan);
+	bsn_seccomp_filter_free(run->filter);
+	bsn_record_close(run->record);
+	bsn_state_release(&run->state);
+	bsn_config_free(run->config);
+	free(run->config_text);
+	free(run->bundle);
+	free(run->cgroup_path);
+	bsn_own_close(&run->cgroup);
+	bsn_own_close(&run->process);
+	bsn_own_close(&run->console);
+	bsn_child_release(&run->child);
+	bsn_container_release(&run->container);
+}
+
+/* --- reading --- */
+
+static int read_config(struct bsn_run *run, struct basin_error *err)
+{
+	const struct bsn_create_options *options = run->options;
+	size_t length;
+	const char *bundle = options->bundle != NULL ? options->bundle : ".";
+	run->bundle = realpath(bundle, NULL);
+	if (run->bundle == NULL)
+		return bsn_fail_sys(err, errno, "cannot open the bundle \"%s\"", bundle);
+	if (options->config_json != NULL) {
+		run->config_text = strdup(options->config_json);
+		if (run->config_text == NULL)
+			return bsn_fail_sys(err, ENOMEM, "cannot read the config");
+		length = strlen(run->config_text);
+	} else {
+		auto_str struct bsn_str path = { 0 };
+		bsn_str_addf(&path, "%s/config.json", run->bundle);
+		int r = bsn_read_file(AT_FDCWD, bsn_str_text(&path), CONFIG_MAX, &run->config_text, &length);
+		if (r < 0)
+			return bsn_fail_sys(err, -r, "cannot read \"%s\"", bsn_str_text(&path));
+	}
+	return bsn_config_parse(run->config_text, length, options->init ? BSN_CONFIG_NO_ARGS : 0, &run->config, err);
+}
+
+/* A descriptor that is to be kept must be there: one that is not would be taken by something of ours. */
+int bsn_check_kept(int count, struct basin_error *err)
+{
+	for (int fd = 3; fd < 3 + count; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			return bsn_fail(err, BASIN_USAGE, EBADF, "--preserve-fds %d: descriptor %d is not open", count, fd);
+	return 0;
+}
+
+int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, struct basin_error *err)
+{
+	const struct bsn_create_options *options = run->options;
+	run->container.runtime = runtime;
+	run->container.id = options->id;
+	run->console_socket = options->console_socket;
+	int r = bsn_check_kept(options->preserve_fds, err);
+	if (r >= 0)
+		r = read_config(run, err);
+	if (r < 0)
+		return r;
+	if (run->config->process.terminal && options->console_socket == NULL && run->create)
+		return bsn_fail(err, BASIN_USAGE, EINVAL, "process.terminal is true: create needs --console-socket");
+	if (options->console_socket != NULL && !run->config->process.terminal)
+		return bsn_fail(err, BASIN_USAGE, EINVAL, "--console-socket is given, but process.terminal is false");
+	if (run->config->seccomp.given) {
+		int root = -1;
+		r = bsn_container_open_root(runtime, true, &root, err);
+		auto_fd int owned = root;
+		if (r >= 0)
+			r = bsn_seccomp_compile(&run->config->seccomp, owned, &run->filter, err);
+		if (r < 0)
+			return r;
+	}
+	const struct bsn_plan_request request = {
+		.config = run->config,
+		.id = options->id,
+		.bundle = run->bundle,
+		.filter = run->filter,
+		.wait_for_start = run->create,
+		.no_pivot = options->no_pivot,
+		.no_new_keyring = options->no_new_keyring,
+		.init = options->init,
+		.rootfs_given = options->rootfs_fd >= 0,
+		.keep_fds = options->preserve_fds,
+	};
+	return bsn_plan_make(&request, &run->plan, err);
+}
+
+/* --- the child's start --- */
+
+int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
+{
+	int ends[2];
+	int list = -1;
+	int r = bsn_sys_socketpair(SOCK_SEQPACKET, ends);
+	if (r < 0)
+		return bsn_fail_sys(err, -r, "cannot make a channel to the container's first process");
+	run->child.channel = ends[0];
+	auto_fd int theirs = ends[1];
+	const struct bsn_list header = { .channel = theirs, .keep_fds = (uint32_t)keep_fds, .wait_open = run->plan->waits_go };
+	r = bsn_list_write(&run->plan->list, header, run->handles, run->plan->handle_count, &list, err);
+	auto_fd int owned = list;
+	if (r < 0)
+		return r;
+	const struct bsn_child_start start = {
+		.flags = run->plan->clone_flags,
+		.cgroup = run->cgroup,
+		.list = owned,
+		.channel = theirs,
+		.pass = run->handles,
+		.pass_count = run->plan->handle_count,
+	};
+	r = bsn_child_start(&start, &run->child, err);
+	if (r < 0)
+		return r;
+	/* The child has them now. The start socket among them must not stay open here: it would hide that the child is gone. */
+	for (size_t i = 0; i < run->plan->handle_count; i++)
+		bsn_own_close(&run->handles[i]), run->handles[i] = -1;
+	return 0;
+}
+
+/* The joiner has forked: its successor is the process that counts, and the joiner's end is waited for. */
+static int take_successor(struct bsn_run *run, struct basin_error *err)
+{
+	struct bsn_message message;
+	siginfo_t info;
+	int r = bsn_child_expect(run->child.channel, BSN_MESSAGE_FORKED, &message, NULL, err);
+	if (r < 0)
+		return r;
+	bsn_sys_waitid_pidfd(run->child.pidfd, &info, WEXITED);
+	close(run->child.pidfd);
+	run->child.pid = message.value;
+	/* It is our child and nobody else reaps it: the pid is still its own. */
+	run->child.pidfd = bsn_sys_pidfd_open(message.value);
+	return run->child.pidfd < 0 ? bsn_fail_sys(err, -run->child.pidfd, "cannot hold the container's first process") : 0;
+}
+
+/* Limits that take privileges of the host, which a process in a user namespace has not. */
+static int set_limits(const struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err)
+{
+	char path[48];
+	char number[16];
+	for (size_t i = 0; i < process->rlimit_count; i++) {
+		const struct bsn_rlimit *wanted = &process->rlimits[i];
+		const struct rlimit limit = { .rlim_cur = wanted->soft, .rlim_max = wanted->hard };
+		if (prlimit(run->child.pid, (__rlimit_resource_t)wanted->resource, &limit, NULL) == 0)
+			continue;
+		if (errno == EPERM)
+			return bsn_fail(err, BASIN_DENIED, EPERM,
+					"cannot raise the hard limit of %s: that takes CAP_SYS_RESOURCE; ask for at most what "
+					"the caller has",
+					bsn_rlimit_name(wanted->resource));
+		return bsn_fail_sys(err, errno, "cannot set the limit %s", bsn_rlimit_name(wanted->resource));
+	}
+	if (!process->oom_score_adj_given)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)run->child.pid);
+	snprintf(number, sizeof(number), "%d", process->oom_score_adj);
+	int r = bsn_write_file(AT_FDCWD, path, number);
+	return r < 0 ? bsn_fail_sys(err, -r, "cannot set process.oomScoreAdj to %s", number) : 0;
+}
+
+static int go(struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err)
+{
+	int r = 0;
+	if (run->plan->new_user)
+		r = bsn_idmap_write(run->child.pid, &run->config->uid_maps, &run->config->gid_maps, err);
+	if (r >= 0)
+		r = set_limits(run, process, err);
+	return r < 0 ? r : bsn_child_send(run->child.channel, BSN_MESSAGE_GO, -1, err);
+}
+
+/* --- the ladder --- */
+
+static int run_hooks(struct bsn_run *run, struct basin_error *err)
+{
+	int fd = -1;
+	int r = bsn_hooks_run(run->config, BSN_HOOK_PRESTART, &run->state, BSN_CREATING, err);
+	if (r >= 0)
+		r = bsn_hooks_run(run->config, BSN_HOOK_CREATE_RUNTIME, &run->state, BSN_CREATING, err);
+	if (r >= 0)
+		r = bsn_hooks_state(&run->state, BSN_CREATING, &fd, err);
+	auto_fd int owned = fd;
+	return r < 0 ? r : bsn_child_send(run->child.channel, BSN_MESSAGE_HOOKS_DONE, owned, err);
+}
+
+static int take_console(struct bsn_run *run, int fd, struct basin_error *err)
+{
+	if (fd < 0)
+		return bsn_fail(err, BASIN_INTERNAL, EPROTO, "the container's first process sent no terminal");
+	run->console = fd;
+	if (run->console_socket == NULL)
+		return 0;
+	int r = bsn_console_send(run->console_socket, fd, err);
+	bsn_own_close(&run->console);
+	run->console = -1;
+	return r;
+}
+
+int bsn_run_follow(struct bsn_run *run, struct basin_error *err)
+{
+	struct bsn_message message;
+	int fd = -1;
+	for (;;) {
+		int r = bsn_child_receive(run->child.channel, &message, &fd, err);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			return 1;
+		if (message.type == BSN_MESSAGE_HOOKS && run->plan->hooks)
+			r = run_hooks(run, err);
+		else if (message.type == BSN_MESSAGE_CONSOLE && run->plan->console)
+			r = take_console(run, bsn_fd_give(&fd), err);
+		else if (message.type == BSN_MESSAGE_READY && run->plan->ready)
+			return 0;
+		else
+			r = bsn_fail(err, BASIN_INTERNAL, EPROTO, "the container's first process sent message %u out of order",
+				     message.type);
+		bsn_own_close(&fd);
+		fd = -1;
+		if (r < 0)
+			return r;
+	}
+}
+
+/* --- the whole --- */
+
+static void stamp(struct bsn_run *run)
+{
+	struct timespec now;
+	struct tm tm;
+	char text[24];
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(run->created, sizeof(run->created), "%s.%09ldZ", text, now.tv_nsec);
+}
+
+static int describe(struct bsn_run *run, struct basin_error *err)
+{
+	int r = bsn_process_identify(run->child.pid, &run->state.init);
+	/* A child that has ended already says why on the channel. */
+	if (r < 0)
+		run->state.init = (struct bsn_process){ .pid = run->child.pid };
+	stamp(run);
+	run->state.id = run->options->id;
+	run->state.bundle = run->bundle;
+	run->state.rootfs = run->plan->root_path;
+	run->state.created = run->created;
+	run->state.cgroup = run->cgroup_path;
+	run->state.managed = run->options->managed;
+	run->state.keyring = !run->options->no_new_keyring;
+	for (int kind = BSN_HOOK_START_CONTAINER; kind < BSN_HOOK_KINDS; kind++)
+		run->state.hooks |= run->config->hooks[kind].count > 0;
+	run->state.annotations = json_object_get(run->config->json, "annotations");
+	return bsn_state_write(run->container.dir, &run->state, err);
+}
+
+int bsn_run_enter(struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err)
+{
+	int r = run->plan->forks ? take_successor(run, err) : 0;
+	if (r >= 0 && run->made)
+		r = describe(run, err);
+	return r >= 0 && run->plan->waits_go ? go(run, process, err) : r;
+}
+
+static int write_config(const struct bsn_run *run, struct basin_error *err)
+{
+	auto_fd int fd = bsn_sys_openat(run->container.dir, "config.json", O_WRONLY | O_CREAT | O_EXCL, 0600);
+	int r = fd < 0 ? fd : bsn_write_all(fd, run->config_text, strlen(run->config_text));
+	return r < 0 ? bsn_fail_sys(err, -r, "cannot keep a copy of the config") : 0;
+}
+
+static int make(struct bsn_run *run, struct basin_error *err)
+{
+	int r = write_config(run, err);
+	if (r >= 0)
+		r = bsn_record_open(run->container.dir, "record", false, &run->record, err);
+	if (r >= 0)
+		r = bsn_steps_apply(bsn_container_steps, bsn_container_step_count, run->record, run, &run->container, err);
+	if (r >= 0)
+		r = bsn_run_open_handles(run, err);
+	if (r >= 0)
+		r = bsn_run_start(run, run->options->preserve_fds, err);
+	if (r >= 0)
+		r = bsn_run_enter(run, &run->config->process, err);
+	if (r >= 0)
+		r = bsn_run_follow(run, err);
+	if (r < 0)
+		return r;
+	/* READY where it was planned, the end of the channel where it was not. */
+	if (run->plan->ready == (r > 0))
+		return bsn_fail(err, BASIN_INTERNAL, EPROTO, "the container's first process ended without a word");
+	return 0;
+}
+
+int bsn_run_apply(struct bsn_run *run, struct basin_error *err)
+{
+	struct bsn_container container = BSN_CONTAINER_INIT;
+	int r = bsn_container_make(run->container.runtime, run->options->id, &container, err);
+	if (r < 0)
+		return r;
+	run->container = container;
+	run->made = true;
+	r = make(run, err);
+	if (r < 0) {
+		bsn_child_kill(&run->child);
+		bsn_container_undo(&run->container, NULL);
+	}
+	return r;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Carrying a plan out: what has been obtained on the way lives in a struct bsn_run. */
+#ifndef BSN_RUNTIME_APPLY_H
+#define BSN_RUNTIME_APPLY_H
+
+#include "runtime/container.h"
+#include "runtime/plan.h"
+#include "runtime/process.h"
+
+struct bsn_run {
+	const struct bsn_create_options *options;
+	const char *console_socket;
+	bool create; /* the child waits on the start socket */
+	struct bsn_container container;
+	struct bsn_config *config;
+	char *config_text;
+	char *bundle; /* absolute */
+	struct bsn_seccomp_filter *filter;
+	struct bsn_plan *plan;
+	struct bsn_record *record;
+	struct bsn_state state;
+	char created[40];
+	char *cgroup_path;
+	int cgroup;   /* the directory; -1: none */
+	int *handles; /* one for each of the plan's */
+	int process;  /* exec: the pidfd of the container's init */
+	struct bsn_child child;
+	int console; /* the terminal's master; -1: none */
+	bool made;   /* the container's directory is ours to remove */
+};
+
+#define BSN_RUN_INIT                                                                                                             \
+	{                                                                                                                        \
+		.container = BSN_CONTAINER_INIT, .cgroup = -1, .process = -1, .console = -1, .child = BSN_CHILD_INIT             \
+	}
+void bsn_run_release(struct bsn_run *run);
+#define auto_run __attribute__((cleanup(bsn_run_release)))
+
+/* Reads the config and makes the plan; nothing of the host has changed when it fails. */
+int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, struct basin_error *err);
+/*
+ * Does it, up to where the container is created, or (run) its payload runs. A failure takes everything back.
+ */
+int bsn_run_apply(struct bsn_run *run, struct basin_error *err);
+
+/* --- for exec, which shares them --- */
+/* Opens the plan's handles. */
+int bsn_run_open_handles(struct bsn_run *run, struct basin_error *err);
+/* Writes the list and starts the child. */
+int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err);
+/* The first rungs: the successor of a joiner, the state (of a container that is being made), maps and limits. */
+int bsn_run_enter(struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err);
+/* Refuses --preserve-fds where one of the descriptors is not open. */
+int bsn_check_kept(int count, struct basin_error *err);
+/* Follows the ladder until READY, or the end of the channel (1: the payload runs). */
+int bsn_run_follow(struct bsn_run *run, struct basin_error *err);
+
+#endif

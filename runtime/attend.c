@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/attend.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/sys.h"
+#include "runtime/console.h"
+
+enum { PROCESS, SIGNALS, INPUT, MASTER, WATCHED };
+
+int bsn_attend_begin(struct basin_error *err)
+{
+	sigset_t set;
+	sigfillset(&set);
+	/* These are about ourselves. */
+	sigdelset(&set, SIGCHLD);
+	sigdelset(&set, SIGSEGV);
+	sigdelset(&set, SIGBUS);
+	sigdelset(&set, SIGILL);
+	sigdelset(&set, SIGFPE);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	int fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return fd < 0 ? bsn_fail_sys(err, errno, "cannot watch for signals") : fd;
+}
+
+static void hand_on(int pidfd, int signals, const struct bsn_console *console)
+{
+	struct signalfd_siginfo info;
+	if (BSN_RETRY(read(signals, &info, sizeof(info))) != (ssize_t)sizeof(info))
+		return;
+	if (info.ssi_signo == SIGWINCH && console->master >= 0)
+		bsn_console_resize(console);
+	else if (info.ssi_signo != SIGPIPE && info.ssi_signo != SIGURG)
+		bsn_sys_pidfd_send_signal(pidfd, (int)info.ssi_signo);
+}
+
+static int end_of(int pidfd, int *ret_status, struct basin_error *err)
+{
+	siginfo_t info = { 0 };
+	int r = bsn_sys_waitid_pidfd(pidfd, &info, WEXITED);
+	if (r < 0)
+		return bsn_fail_sys(err, -r, "cannot wait for the container's process");
+	*ret_status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	return 0;
+}
+
+/* What was written last is still in the terminal when its writers are gone. */
+static void drain(const struct bsn_console *console)
+{
+	struct pollfd ready = { .fd = console->master, .events = POLLIN };
+	while (console->master >= 0 && bsn_sys_poll(&ready, 1, 0) > 0 && bsn_console_move(console->master, STDOUT_FILENO) > 0)
+		;
+}
+
+static int watch(int pidfd, int signals, struct bsn_console *console, struct basin_error *err)
+{
+	int output = console->master;
+	for (;;) {
+		struct pollfd fds[WATCHED] = {
+			[PROCESS] = { .fd = pidfd, .events = POLLIN },
+			[SIGNALS] = { .fd = signals, .events = POLLIN },
+			[INPUT] = { .fd = console->master >= 0 ? console->input : -1, .events = POLLIN },
+			[MASTER] = { .fd = output, .events = POLLIN },
+		};
+		int r = bsn_sys_poll(fds, WATCHED, -1);
+		if (r < 0)
+			return bsn_fail_sys(err, -r, "cannot wait for the container's process");
+		if (fds[SIGNALS].revents != 0)
+			hand_on(pidfd, signals, console);
+		if (fds[MASTER].revents != 0 && bsn_console_move(console->master, STDOUT_FILENO) <= 0)
+			output = -1;
+		if (fds[INPUT].revents != 0 && bsn_console_move(console->input, console->master) <= 0)
+			console->input = -1;
+		if (fds[PROCESS].revents != 0)
+			return 0;
+	}
+}
+
+int bsn_attend(int pidfd, int signals, int master, int *ret_status, struct basin_error *err)
+{
+	struct bsn_console console = { .master = -1, .input = -1 };
+	if (master >= 0)
+		bsn_console_open(&console, master);
+	int r = watch(pidfd, signals, &console, err);
+	drain(&console);
+	bsn_console_close(&console);
+	return r < 0 ? r : end_of(pidfd, ret_status, err);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/console.h"
+
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "base/sys.h"
+
+int bsn_console_send(const char *path, int master, struct basin_error *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	static const char name[] = "/dev/ptmx"; /* engines print it, no more */
+	if (bsn_format(address.sun_path, sizeof(address.sun_path), "%s", path) < 0)
+		return bsn_fail(err, BASIN_USAGE, ENAMETOOLONG, "--console-socket: \"%s\" is too long for a socket", path);
+	auto_fd int sock = bsn_sys_socket(AF_UNIX, SOCK_STREAM, 0);
+	if (sock < 0)
+		return bsn_fail_sys(err, -sock, "cannot make a socket");
+	if (BSN_RETRY(connect(sock, (const struct sockaddr *)&address, sizeof(address))) < 0)
+		return bsn_fail_sys(err, errno, "cannot connect to the console socket \"%s\"", path);
+	int r = bsn_send_fds(sock, name, sizeof(name) - 1, &master, 1);
+	return r < 0 ? bsn_fail_sys(err, -r, "cannot send the terminal to \"%s\"", path) : 0;
+}
+
+void bsn_console_resize(const struct bsn_console *console)
+{
+	struct winsize size;
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+		ioctl(console->master, TIOCSWINSZ, &size);
+}
+
+void bsn_console_open(struct bsn_console *console, int master)
+{
+	*console = (struct bsn_console){ .master = master, .input = STDIN_FILENO };
+	console->is_terminal = tcgetattr(STDIN_FILENO, &console->was) == 0;
+	if (!console->is_terminal)
+		return;
+	struct termios raw = console->was;
+	cfmakeraw(&raw);
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	bsn_console_resize(console);
+}
+
+void bsn_console_close(struct bsn_console *console)
+{
+	if (console->is_terminal)
+		tcsetattr(STDIN_FILENO, TCSANOW, &console->was);
+	console->is_terminal = 0;
+}
+
+int bsn_console_move(int from, int to)
+{
+	char buffer[8192];
+	ssize_t n = BSN_RETRY(read(from, buffer, sizeof(buffer)));
+	if (n < 0)
+		return errno == EIO ? 0 : -errno; /* EIO: nobody has the other end of the terminal open any more */
+	if (n == 0)
+		return 0;
+	int r = bsn_write_all(to, buffer, (size_t)n);
+	return r < 0 ? r : (int)n;
+}

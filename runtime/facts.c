@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/facts.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/own.h"
+
+bool bsn_facts_capable(int capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { 0 } };
+	if (syscall(SYS_capget, &header, data) < 0)
+		return false;
+	return (data[capability / 32].effective >> (capability % 32) & 1) != 0;
+}
+
+bool bsn_facts_initial_user_namespace(void)
+{
+	auto_free char *map = NULL;
+	unsigned long inside;
+	unsigned long outside;
+	unsigned long count;
+	if (bsn_read_file(AT_FDCWD, "/proc/self/uid_map", 4096, &map, NULL) < 0)
+		return true;
+	return sscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 && count == 4294967295UL;
+}

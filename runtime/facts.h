@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What this process may do on this host, as far as a plan depends on it. */
+#ifndef BSN_RUNTIME_FACTS_H
+#define BSN_RUNTIME_FACTS_H
+
+#include <stdbool.h>
+
+/* Whether the capability (linux/capability.h) is effective. */
+bool bsn_facts_capable(int capability);
+/* Whether this process has all ids: it is not in a user namespace of its own. */
+bool bsn_facts_initial_user_namespace(void);
+
+#endif

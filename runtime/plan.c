@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The container's plan: which namespaces the first clone3 makes, which are joined and when, and the order of all that follows.
+ *
+ * One process is enough unless a pid or user namespace is joined, a new user namespace goes with others that exist, or the clocks
+ * get offsets: these take effect for a child only, so the first process enters and forks the container's init as our child.
+ */
+#include "runtime/plan.h"
+
+#include <linux/capability.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+
+#include "runtime/facts.h"
+
+int bsn_plan_handle(struct bsn_plan *plan, enum bsn_handle_kind kind, const char *path, const struct bsn_mount *mount)
+{
+	if (plan->handle_count == plan->handle_room) {
+		size_t room = plan->handle_room == 0 ? 16 : plan->handle_room * 2;
+		struct bsn_handle *handles = realloc(plan->handles, room * sizeof(*handles));
+		if (handles == NULL) {
+			plan->list.failed = true;
+			return -1;
+		}
+		plan->handles = handles;
+		plan->handle_room = room;
+	}
+	plan->handles[plan->handle_count] = (struct bsn_handle){ kind, path, mount };
+	return (int)plan->handle_count++;
+}
+
+static bool is_new(const struct bsn_config *config, enum bsn_namespace kind)
+{
+	return config->namespaces[kind].given && config->namespaces[kind].path == NULL;
+}
+
+static bool is_joined(const struct bsn_config *config, enum bsn_namespace kind)
+{
+	return config->namespaces[kind].path != NULL;
+}
+
+/* clone3 makes these; a cgroup namespace is made by the child, once it is in the cgroup that becomes its root. */
+static uint64_t clone_flags(const struct bsn_config *config)
+{
+	uint64_t flags = 0;
+	for (int kind = 0; kind < BSN_NAMESPACES; kind++)
+		if (kind != BSN_NS_CGROUP && kind != BSN_NS_TIME && is_new(config, kind))
+			flags |= (uint64_t)bsn_namespace_flag(kind);
+	return flags;
+}
+
+static bool needs_fork(const struct bsn_config *config)
+{
+	bool joins = false;
+	for (int kind = 0; kind < BSN_NAMESPACES; kind++)
+		joins |= kind != BSN_NS_USER && is_joined(config, kind);
+	return is_joined(config, BSN_NS_PID) || is_joined(config, BSN_NS_USER) || config->namespaces[BSN_NS_TIME].given ||
+	       (is_new(config, BSN_NS_USER) && joins);
+}
+
+static void plan_join(struct bsn_plan *plan, const struct bsn_config *config, enum bsn_namespace kind, int handle, uint16_t flags)
+{
+	struct bsn_op *op = bsn_list_add_text(&plan->list, BSN_OP_JOIN, config->namespaces[kind].path);
+	op->fd = handle;
+	op->flags = flags;
+	op->number[0] = (uint64_t)bsn_namespace_flag(kind);
+}
+
+static void plan_joins(struct bsn_plan *plan, const struct bsn_config *config)
+{
+	int handles[BSN_NAMESPACES];
+	for (int kind = 0; kind < BSN_NAMESPACES; kind++)
+		handles[kind] = is_joined(config, kind)
+					? bsn_plan_handle(plan, BSN_HANDLE_NAMESPACE, config->namespaces[kind].path, NULL)
+					: -1;
+	bool user = handles[BSN_NS_USER] >= 0;
+	/* A joined mount namespace comes last: the paths of the others were opened before, but /proc of the host goes with it. */
+	for (int kind = BSN_NAMESPACES - 1; kind > BSN_NS_USER; kind--)
+		if (handles[kind] >= 0)
+			plan_join(plan, config, kind, handles[kind], user ? BSN_OP_F_TRY : 0);
+	if (!user)
+		return;
+	plan_join(plan, config, BSN_NS_USER, handles[BSN_NS_USER], 0);
+	for (int kind = BSN_NAMESPACES - 1; kind > BSN_NS_USER; kind--)
+		if (handles[kind] >= 0)
+			plan_join(plan, config, kind, handles[kind], 0);
+}
+
+static void plan_time(struct bsn_plan *plan, const struct bsn_config *config)
+{
+	auto_str struct bsn_str text = { 0 };
+	if (!is_new(config, BSN_NS_TIME))
+		return;
+	if (config->monotonic.given)
+		bsn_str_addf(&text, "monotonic %lld %u\n", (long long)config->monotonic.seconds, config->monotonic.nanoseconds);
+	if (config->boottime.given)
+		bsn_str_addf(&text, "boottime %lld %u\n", (long long)config->boottime.seconds, config->boottime.nanoseconds);
+	bsn_list_add_text(&plan->list, BSN_OP_TIME, bsn_str_text(&text));
+}
+
+static bool needs_proc(const struct bsn_config *config)
+{
+	return config->sysctl.count > 0 || config->process.oom_score_adj_given || is_new(config, BSN_NS_TIME) ||
+	       config->process.apparmor_profile != NULL || config->process.selinux_label != NULL;
+}
+
+/* Everything up to the point where the process is in its namespaces and is root in them. */
+static void plan_entry(struct bsn_plan *plan, const struct bsn_plan_request *request)
+{
+	const struct bsn_config *config = request->config;
+	uint64_t flags = clone_flags(config);
+	bool user = config->namespaces[BSN_NS_USER].given;
+
+	plan->new_user = is_new(config, BSN_NS_USER);
+	plan->forks = needs_fork(config);
+	plan->waits_go = user;
+	plan->clone_flags = plan->forks ? 0 : flags;
+	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
+	if (needs_proc(config))
+		bsn_list_add(&plan->list, BSN_OP_PROC)->fd = bsn_plan_handle(plan, BSN_HANDLE_PROC, "/proc", NULL);
+	plan_joins(plan, config);
+	plan_time(plan, config);
+	if (plan->forks)
+		bsn_list_add_number(&plan->list, BSN_OP_FORK, flags);
+	if (plan->waits_go)
+		bsn_list_add(&plan->list, BSN_OP_WAIT_GO);
+	if (user)
+		bsn_list_add(&plan->list, BSN_OP_BECOME_ROOT)->flags = BSN_OP_F_TRY;
+	if (is_new(config, BSN_NS_CGROUP))
+		bsn_list_add_number(&plan->list, BSN_OP_UNSHARE, CLONE_NEWCGROUP);
+	bsn_list_add(&plan->list, BSN_OP_SESSION);
+	if (!request->no_new_keyring)
+		bsn_list_add_text(&plan->list, BSN_OP_KEYRING, bsn_arena_format(plan->arena, "_ses.%s", request->id));
+	if (is_new(config, BSN_NS_NETWORK))
+		bsn_list_add(&plan->list, BSN_OP_LOOPBACK);
+	if (config->hostname != NULL)
+		bsn_list_add_text(&plan->list, BSN_OP_HOSTNAME, config->hostname);
+	if (config->domainname != NULL)
+		bsn_list_add_text(&plan->list, BSN_OP_DOMAINNAME, config->domainname);
+}
+
+static void plan_root(struct bsn_plan *plan, const struct bsn_plan_request *request)
+{
+	struct bsn_op *op;
+	bsn_list_add_number(&plan->list, BSN_OP_PROPAGATE, MS_PRIVATE | MS_REC);
+	op = bsn_list_add_text(&plan->list, BSN_OP_ROOT, plan->root_path);
+	op->text[1] = op->text[0];
+	op->number[0] = request->config->rootfs_propagation & MS_PRIVATE ? MS_PRIVATE : MS_SLAVE;
+	if (plan->privileged || request->rootfs_given)
+		op->fd = bsn_plan_handle(plan, BSN_HANDLE_ROOT, plan->root_path, NULL);
+}
+
+static void plan_sysctl(struct bsn_plan *plan, const struct bsn_config *config)
+{
+	for (size_t i = 0; i < config->sysctl.count; i++) {
+		/* "net.ipv4.ip_forward", and as sysctl(8) has it "net/ipv4/conf/eth0.1/forwarding", whose dots are the name's own. */
+		char *path = bsn_arena_strdup(plan->arena, config->sysctl.of[i].key);
+		if (path != NULL && strchr(path, '/') == NULL)
+			for (char *at = path; *at != '\0'; at++)
+				if (*at == '.')
+					*at = '/';
+		uint32_t value = bsn_list_text(&plan->list, config->sysctl.of[i].value);
+		bsn_list_add_text(&plan->list, BSN_OP_SYSCTL, path)->text[1] = value;
+	}
+}
+
+static void plan_hook_ops(struct bsn_plan *plan, const struct bsn_config *config)
+{
+	plan->hooks = config->hooks[BSN_HOOK_PRESTART].count + config->hooks[BSN_HOOK_CREATE_RUNTIME].count +
+			      config->hooks[BSN_HOOK_CREATE_CONTAINER].count >
+		      0;
+	if (!plan->hooks)
+		return;
+	bsn_list_add(&plan->list, BSN_OP_HOOKS);
+	bsn_plan_hook_ops(plan, &config->hooks[BSN_HOOK_CREATE_CONTAINER]);
+}
+
+static void plan_console(struct bsn_plan *plan, const struct bsn_process_config *process, bool bind)
+{
+	plan->console = process->terminal;
+	if (!process->terminal)
+		return;
+	struct bsn_op *op = bsn_list_add_number(&plan->list, BSN_OP_CONSOLE, process->console_height);
+	op->number[1] = process->console_width;
+	op->number[2] = process->uid;
+	op->flags = bind ? BSN_OP_F_BIND : 0;
+}
+
+/* What is made in the mount namespace, and then the way into it. */
+static int plan_filesystem(struct bsn_plan *plan, const struct bsn_plan_request *request, struct basin_error *err)
+{
+	const struct bsn_config *config = request->config;
+	plan_root(plan, request);
+	int r = bsn_plan_mounts(plan, request, err);
+	if (r >= 0)
+		r = bsn_plan_devices(plan, config, err);
+	if (r < 0)
+		return r;
+	/* As runc does: a working directory that the image lacks is made. */
+	if (config->process.given)
+		bsn_list_add_text(&plan->list, BSN_OP_DIRECTORY, config->process.cwd)->number[0] = 0755;
+	plan_hook_ops(plan, config);
+	plan_console(plan, &config->process, true);
+	bsn_plan_masks(plan, config);
+	bsn_list_add(&plan->list, BSN_OP_PIVOT)->flags = request->no_pivot ? BSN_OP_F_MOVE : 0;
+	if (config->rootfs_propagation != 0)
+		bsn_list_add_number(&plan->list, BSN_OP_ROOT_PROPAGATE, config->rootfs_propagation);
+	return 0;
+}
+
+static int find_root(struct bsn_plan *plan, const struct bsn_plan_request *request, struct basin_error *err)
+{
+	const char *path = request->config->root_path;
+	if (path == NULL && !request->rootfs_given)
+		return bsn_fail(err, BASIN_USAGE, EINVAL, "root.path: missing, and a container needs a root file system");
+	if (path != NULL)
+		plan->root_path = path[0] == '/' ? path : bsn_arena_format(plan->arena, "%s/%s", request->bundle, path);
+	return path != NULL && plan->root_path == NULL ? bsn_fail_sys(err, ENOMEM, "cannot make a plan") : 0;
+}
+
+static int new_plan(const struct bsn_config *config, struct bsn_plan **ret_plan, struct basin_error *err)
+{
+	struct bsn_plan *plan = calloc(1, sizeof(*plan));
+	if (plan == NULL)
+		return bsn_fail_sys(err, ENOMEM, "cannot make a plan");
+	bsn_list_init(&plan->list);
+	plan->config = config;
+	plan->privileged = bsn_facts_capable(CAP_SYS_ADMIN);
+	plan->arena = bsn_arena_new();
+	if (plan->arena == NULL) {
+		bsn_plan_free(plan);
+		return bsn_fail_sys(err, ENOMEM, "cannot make a plan");
+	}
+	*ret_plan = plan;
+	return 0;
+}
+
+void bsn_plan_free(struct bsn_plan *plan)
+{
+	if (plan == NULL)
+		return;
+	bsn_list_release(&plan->list);
+	bsn_arena_free(plan->arena);
+	free(plan->handles);
+	free(plan);
+}
+
+static int make_plan(struct bsn_plan *plan, const struct bsn_plan_request *request, struct basin_error *err)
+{
+	const struct bsn_config *config = request->config;
+	int r = find_root(plan, request, err);
+	if (r < 0)
+		return r;
+	plan_entry(plan, request);
+	/* A mount namespace that is joined is used as it is. */
+	if (is_new(config, BSN_NS_MOUNT))
+		r = plan_filesystem(plan, request, err);
+	if (r < 0)
+		return r;
+	plan_sysctl(plan, config);
+	const struct bsn_plan_process process = {
+		.config = config,
+		.process = &config->process,
+		.filter = request->filter,
+		.wait = request->wait_for_start,
+		.wait_on_socket = request->wait_for_start,
+		.init = request->init,
+	};
+	return bsn_plan_process(plan, &process, err);
+}
+
+int bsn_plan_make(const struct bsn_plan_request *request, struct bsn_plan **ret_plan, struct basin_error *err)
+{
+	struct bsn_plan *plan = NULL;
+	if (!request->config->namespaces[BSN_NS_MOUNT].given)
+		return bsn_fail(
+			err, BASIN_USAGE, EINVAL,
+			"linux.namespaces: a container needs a mount namespace (without one its mounts would be the host's)");
+	int r = new_plan(request->config, &plan, err);
+	if (r < 0)
+		return r;
+	r = make_plan(plan, request, err);
+	if (r < 0) {
+		bsn_plan_free(plan);
+		return r;
+	}
+	*ret_plan = plan;
+	return 0;
+}
+
+/* --- exec --- */
+
+static uint64_t join_flags(const struct bsn_config *config)
+{
+	uint64_t flags = 0;
+	for (int kind = 0; kind < BSN_NAMESPACES; kind++)
+		if (config->namespaces[kind].given)
+			flags |= (uint64_t)bsn_namespace_flag(kind);
+	return flags;
+}
+
+int bsn_plan_make_exec(const struct bsn_plan_exec *request, struct bsn_plan **ret_plan, struct basin_error *err)
+{
+	struct bsn_plan *plan = NULL;
+	const struct bsn_process_config *process = &request->process->process;
+	int r = new_plan(request->config, &plan, err);
+	if (r < 0)
+		return r;
+	uint64_t flags = join_flags(request->config);
+	bool user = request->config->namespaces[BSN_NS_USER].given;
+	plan->forks = (flags & (CLONE_NEWPID | CLONE_NEWTIME)) != 0;
+	plan->waits_go = user;
+	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
+	if (process->oom_score_adj_given || process->apparmor_profile != NULL || process->selinux_label != NULL)
+		bsn_list_add(&plan->list, BSN_OP_PROC)->fd = bsn_plan_handle(plan, BSN_HANDLE_PROC, "/proc", NULL);
+	bsn_list_add_number(&plan->list, BSN_OP_JOIN_PROCESS, flags)->fd = bsn_plan_handle(plan, BSN_HANDLE_PROCESS, NULL, NULL);
+	if (plan->forks)
+		bsn_list_add_number(&plan->list, BSN_OP_FORK, 0);
+	if (plan->waits_go)
+		bsn_list_add(&plan->list, BSN_OP_WAIT_GO);
+	if (user)
+		bsn_list_add(&plan->list, BSN_OP_BECOME_ROOT)->flags = BSN_OP_F_TRY;
+	bsn_list_add(&plan->list, BSN_OP_SESSION);
+	if (!request->no_new_keyring)
+		bsn_list_add_text(&plan->list, BSN_OP_KEYRING, bsn_arena_format(plan->arena, "_ses.%s", request->id));
+	plan_console(plan, process, false);
+	const struct bsn_plan_process what = {
+		.config = request->config, .process = process, .filter = request->filter, .exec = true
+	};
+	r = bsn_plan_process(plan, &what, err);
+	if (r < 0) {
+		bsn_plan_free(plan);
+		return r;
+	}
+	*ret_plan = plan;
+	return 0;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan: a config and the facts of this host, turned into all that will be done. Making one reads the host and changes nothing;
+ * runtime/apply.c carries it out. Descriptors do not exist yet, so operations name handles by their number, and the plan says what
+ * each handle will be.
+ */
+#ifndef BSN_RUNTIME_PLAN_H
+#define BSN_RUNTIME_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/own.h"
+#include "runtime/config.h"
+#include "runtime/list.h"
+#include "runtime/runtime.h"
+#include "runtime/seccomp.h"
+
+enum bsn_handle_kind {
+	BSN_HANDLE_PROC,      /* the host's procfs */
+	BSN_HANDLE_ROOT,      /* the container's root, detached */
+	BSN_HANDLE_BIND,      /* mount->source, detached, with mount's attributes */
+	BSN_HANDLE_CGROUP,    /* the container's cgroup directory, detached, with mount's attributes */
+	BSN_HANDLE_NAMESPACE, /* the namespace at path */
+	BSN_HANDLE_PROCESS,   /* the pidfd of a container's init, for exec */
+	BSN_HANDLE_START      /* the start socket, listening */
+};
+
+struct bsn_handle {
+	enum bsn_handle_kind kind;
+	const char *path;
+	const struct bsn_mount *mount;
+};
+
+/* What the plan is made from, besides the config. */
+struct bsn_plan_request {
+	const struct bsn_config *config;
+	const char *id;
+	const char *bundle;                      /* absolute */
+	const struct bsn_seccomp_filter *filter; /* NULL: none */
+	bool wait_for_start;                     /* create: the child waits on the start socket */
+	bool no_pivot;
+	bool no_new_keyring;
+	bool init;
+	bool rootfs_given; /* the caller has a detached root */
+	int keep_fds;
+};
+
+struct bsn_plan {
+	const struct bsn_config *config;
+	struct bsn_arena *arena;
+	const char *root_path; /* absolute; NULL: there is none on the host */
+	uint64_t clone_flags;  /* of the first clone3 */
+	bool forks;            /* the first process is a joiner: FORKED comes with the pid that counts */
+	bool new_user;
+	bool waits_go;   /* the parent writes maps and limits, then sends GO */
+	bool hooks;      /* the child will send HOOKS */
+	bool console;    /* the child will send CONSOLE */
+	bool ready;      /* the child will send READY */
+	bool privileged; /* we may make detached mounts of the host's things */
+	struct bsn_list_builder list;
+	struct bsn_handle *handles;
+	size_t handle_count;
+	size_t handle_room;
+};
+
+int bsn_plan_make(const struct bsn_plan_request *request, struct bsn_plan **ret_plan, struct basin_error *err);
+
+/* What exec does to join a running container. */
+struct bsn_plan_exec {
+	const struct bsn_config *config;  /* the container's */
+	const struct bsn_config *process; /* its .process is the one to run */
+	const char *id;
+	const struct bsn_seccomp_filter *filter;
+	int keep_fds;
+	bool no_new_keyring;
+};
+
+int bsn_plan_make_exec(const struct bsn_plan_exec *request, struct bsn_plan **ret_plan, struct basin_error *err);
+
+void bsn_plan_free(struct bsn_plan *plan);
+BSN_OWNER(struct bsn_plan *, bsn_plan_free);
+
+/* --- for the plan's own files --- */
+
+/* A new handle's number. */
+int bsn_plan_handle(struct bsn_plan *plan, enum bsn_handle_kind kind, const char *path, const struct bsn_mount *mount);
+int bsn_plan_mounts(struct bsn_plan *plan, const struct bsn_plan_request *request, struct basin_error *err);
+/* Devices and their links. */
+int bsn_plan_devices(struct bsn_plan *plan, const struct bsn_config *config, struct basin_error *err);
+/* Masked and read-only paths, and the mounts that become read-only only when all is in them. */
+void bsn_plan_masks(struct bsn_plan *plan, const struct bsn_config *config);
+/* Hooks that run in the container. */
+void bsn_plan_hook_ops(struct bsn_plan *plan, const struct bsn_hooks *hooks);
+/* What a process is before it runs its program; from labels to execve. user_namespace: ids are a container's. */
+struct bsn_plan_process {
+	const struct bsn_config *config; /* whose hooks and seccomp flags hold; hooks only when start is true */
+	const struct bsn_process_config *process;
+	const struct bsn_seccomp_filter *filter;
+	bool exec;           /* no hooks, no personality of its own */
+	bool wait;           /* READY, and then wait */
+	bool wait_on_socket; /* ... on the start socket */
+	bool init;
+};
+/* "RLIMIT_NOFILE" */
+const char *bsn_rlimit_name(int resource);
+int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *request, struct basin_error *err);
+
+#endif

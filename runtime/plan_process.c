@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan of the process: from its limits to its execve. `exec` and a container's first process share it.
+ *
+ * A seccomp filter is loaded last where no_new_privs makes that possible. Without it loading takes CAP_SYS_ADMIN, so the
+ * filter goes in front of the user and the capabilities, and the wait for start comes before all three: nothing that the runtime
+ * still has to do then depends on what the filter allows, but for what sets ids, capabilities and the program.
+ */
+#include "runtime/plan.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* sched_setattr(2)'s structure, first version; the C library has none. */
+struct sched_attributes {
+	uint32_t size;
+	uint32_t policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime;
+	uint64_t deadline;
+	uint64_t period;
+};
+
+const char *bsn_rlimit_name(int resource)
+{
+	static const char *const names[] = {
+		[RLIMIT_CPU] = "RLIMIT_CPU",           [RLIMIT_FSIZE] = "RLIMIT_FSIZE",
+		[RLIMIT_DATA] = "RLIMIT_DATA",         [RLIMIT_STACK] = "RLIMIT_STACK",
+		[RLIMIT_CORE] = "RLIMIT_CORE",         [RLIMIT_RSS] = "RLIMIT_RSS",
+		[RLIMIT_NPROC] = "RLIMIT_NPROC",       [RLIMIT_NOFILE] = "RLIMIT_NOFILE",
+		[RLIMIT_MEMLOCK] = "RLIMIT_MEMLOCK",   [RLIMIT_AS] = "RLIMIT_AS",
+		[RLIMIT_LOCKS] = "RLIMIT_LOCKS",       [RLIMIT_SIGPENDING] = "RLIMIT_SIGPENDING",
+		[RLIMIT_MSGQUEUE] = "RLIMIT_MSGQUEUE", [RLIMIT_NICE] = "RLIMIT_NICE",
+		[RLIMIT_RTPRIO] = "RLIMIT_RTPRIO",     [RLIMIT_RTTIME] = "RLIMIT_RTTIME",
+	};
+	return resource >= 0 && (size_t)resource < sizeof(names) / sizeof(names[0]) ? names[resource] : "a resource";
+}
+
+/* Where a user namespace is involved the parent has set these already: they may need privileges of the host. */
+static void plan_limits(struct bsn_plan *plan, const struct bsn_process_config *process)
+{
+	char number[16];
+	if (plan->waits_go)
+		return;
+	if (process->oom_score_adj_given) {
+		snprintf(number, sizeof(number), "%d", process->oom_score_adj);
+		uint32_t value = bsn_list_text(&plan->list, number);
+		uint32_t what = bsn_list_text(&plan->list, "process.oomScoreAdj");
+		struct bsn_op *op = bsn_list_add_text(&plan->list, BSN_OP_PROC_WRITE, "oom_score_adj");
+		op->text[1] = value;
+		op->text[2] = what;
+	}
+	for (size_t i = 0; i < process->rlimit_count; i++) {
+		const struct bsn_rlimit *limit = &process->rlimits[i];
+		struct bsn_op *op = bsn_list_add_text(&plan->list, BSN_OP_RLIMIT, bsn_rlimit_name(limit->resource));
+		op->number[0] = (uint64_t)limit->resource;
+		op->number[1] = limit->soft;
+		op->number[2] = limit->hard;
+	}
+}
+
+static void plan_label(struct bsn_plan *plan, const char *file, const char *value, const char *what)
+{
+	if (value == NULL || value[0] == '\0')
+		return;
+	uint32_t text = bsn_list_text(&plan->list, value);
+	uint32_t name = bsn_list_text(&plan->list, what);
+	struct bsn_op *op = bsn_list_add_text(&plan->list, BSN_OP_PROC_WRITE, file);
+	op->text[1] = text;
+	op->text[2] = name;
+}
+
+static void plan_labels(struct bsn_plan *plan, const struct bsn_process_config *process)
+{
+	if (process->apparmor_profile != NULL && process->apparmor_profile[0] != '\0')
+		plan_label(plan, "attr/exec", bsn_arena_format(plan->arena, "exec %s", process->apparmor_profile),
+			   "process.apparmorProfile");
+	plan_label(plan, "attr/exec", process->selinux_label, "process.selinuxLabel");
+}
+
+/* A checked list of numbers, "0-3,7", as a mask of at most 8192 bits. */
+static uint32_t add_mask(struct bsn_plan *plan, const char *list, size_t *ret_size)
+{
+	unsigned char mask[1024] = { 0 };
+	size_t size = 8;
+	for (const char *at = list; *at != '\0';) {
+		char *end;
+		unsigned long first = strtoul(at, &end, 10);
+		unsigned long last = *end == '-' ? strtoul(end + 1, &end, 10) : first;
+		for (unsigned long bit = first; bit <= last && bit < 8 * sizeof(mask); bit++) {
+			mask[bit / 8] |= (unsigned char)(1u << (bit % 8));
+			if (bit / 8 >= size)
+				size = (bit / 64 + 1) * 8;
+		}
+		at = *end == ',' ? end + 1 : end;
+		if (end == at && *at != '\0')
+			break;
+	}
+	*ret_size = size;
+	return bsn_list_bytes(&plan->list, mask, size);
+}
+
+static void plan_scheduling(struct bsn_plan *plan, const struct bsn_plan_process *request)
+{
+	const struct bsn_process_config *process = request->process;
+	const struct bsn_memory_policy *policy = &request->config->memory_policy;
+	size_t size = 0;
+	if (process->scheduler.given) {
+		const struct sched_attributes attr = {
+			.size = sizeof(attr),
+			.policy = (uint32_t)process->scheduler.policy,
+			.flags = process->scheduler.flags,
+			.nice = process->scheduler.nice,
+			.priority = (uint32_t)process->scheduler.priority,
+			.runtime = process->scheduler.runtime,
+			.deadline = process->scheduler.deadline,
+			.period = process->scheduler.period,
+		};
+		uint32_t at = bsn_list_bytes(&plan->list, &attr, sizeof(attr));
+		struct bsn_op *op = bsn_list_add(&plan->list, BSN_OP_SCHEDULER);
+		op->text[0] = at;
+		op->count = sizeof(attr);
+	}
+	if (process->io_priority >= 0)
+		bsn_list_add_number(&plan->list, BSN_OP_IO_PRIORITY, (uint64_t)process->io_priority);
+	if (request->exec && process->cpu_final != NULL) {
+		uint32_t at = add_mask(plan, process->cpu_final, &size);
+		struct bsn_op *op = bsn_list_add(&plan->list, BSN_OP_AFFINITY);
+		op->text[0] = at;
+		op->count = (uint32_t)size;
+	}
+	if (!request->exec && policy->given) {
+		uint32_t at = policy->nodes != NULL ? add_mask(plan, policy->nodes, &size) : 0;
+		struct bsn_op *op =
+			bsn_list_add_number(&plan->list, BSN_OP_MEMORY_POLICY, (unsigned int)policy->mode | policy->flags);
+		op->text[0] = at;
+		op->count = (uint32_t)size;
+	}
+	if (request->config->personality_given)
+		bsn_list_add_number(&plan->list, BSN_OP_PERSONALITY, request->config->personality);
+}
+
+static void plan_user(struct bsn_plan *plan, const struct bsn_plan_process *request)
+{
+	const struct bsn_process_config *process = request->process;
+	uint32_t groups = 0;
+	if (process->group_count > 0)
+		groups = bsn_list_bytes(&plan->list, process->groups, process->group_count * sizeof(*process->groups));
+	struct bsn_op *op = bsn_list_add(&plan->list, BSN_OP_USER);
+	op->number[0] = process->uid;
+	op->number[1] = process->gid;
+	op->text[0] = groups;
+	op->count = (uint32_t)process->group_count;
+	/* An unprivileged maker of a user namespace had to give up setgroups(2). */
+	if (request->config->namespaces[BSN_NS_USER].given && !plan->privileged && process->group_count == 0)
+		op->flags = BSN_OP_F_NO_GROUPS;
+}
+
+static void plan_caps(struct bsn_plan *plan, const struct bsn_process_config *process)
+{
+	struct bsn_op *op = bsn_list_add_number(&plan->list, BSN_OP_CAPS, process->capabilities[BSN_CAP_EFFECTIVE]);
+	op->number[1] = process->capabilities[BSN_CAP_PERMITTED];
+	op->number[2] = process->capabilities[BSN_CAP_INHERITABLE];
+	op->number[3] = process->capabilities[BSN_CAP_AMBIENT];
+}
+
+static void plan_filter(struct bsn_plan *plan, const struct bsn_seccomp_filter *filter)
+{
+	if (filter == NULL)
+		return;
+	uint32_t at = bsn_list_bytes(&plan->list, filter->code, filter->count * sizeof(*filter->code));
+	struct bsn_op *op = bsn_list_add_number(&plan->list, BSN_OP_SECCOMP, filter->flags);
+	op->text[0] = at;
+	op->count = (uint32_t)filter->count;
+}
+
+static void plan_chdir(struct bsn_plan *plan, const char *cwd, bool last)
+{
+	bsn_list_add_text(&plan->list, BSN_OP_CHDIR, cwd)->flags = last ? 0 : BSN_OP_F_TRY;
+}
+
+static void plan_lookup(struct bsn_plan *plan, const struct bsn_process_config *process)
+{
+	uint32_t argv = bsn_list_vector(&plan->list, process->args.of, process->args.count);
+	uint32_t envp = bsn_list_vector(&plan->list, process->env.of, process->env.count);
+	struct bsn_op *op = bsn_list_add(&plan->list, BSN_OP_LOOKUP);
+	op->text[0] = argv;
+	op->text[1] = envp;
+}
+
+/* What a hook without an environment of its own inherits, as with runc: ours. */
+static uint32_t add_environment(struct bsn_plan *plan)
+{
+	size_t count = 0;
+	while (environ != NULL && environ[count] != NULL)
+		count++;
+	return bsn_list_vector(&plan->list, (const char *const *)environ, count);
+}
+
+void bsn_plan_hook_ops(struct bsn_plan *plan, const struct bsn_hooks *hooks)
+{
+	for (size_t i = 0; i < hooks->count; i++) {
+		const struct bsn_hook *hook = &hooks->of[i];
+		uint32_t argv = hook->args.count > 0 ? bsn_list_vector(&plan->list, hook->args.of, hook->args.count)
+						     : bsn_list_vector(&plan->list, &hook->path, 1);
+		uint32_t envp =
+			hook->env_given ? bsn_list_vector(&plan->list, hook->env.of, hook->env.count) : add_environment(plan);
+		struct bsn_op *op = bsn_list_add_text(&plan->list, BSN_OP_HOOK, hook->path);
+		op->text[1] = argv;
+		op->text[2] = envp;
+		op->number[0] = (uint64_t)hook->timeout;
+	}
+}
+
+/* READY, the wait, the hooks that run between the two and the program. */
+static void plan_ready(struct bsn_plan *plan, const struct bsn_plan_process *request)
+{
+	const struct bsn_hooks *hooks = &request->config->hooks[BSN_HOOK_START_CONTAINER];
+	bool has_hooks = !request->exec && hooks->count > 0;
+	/* `run` without hooks does not stop: the parent learns from the end of the channel that the program runs. */
+	if (!request->wait && !has_hooks)
+		return;
+	plan->ready = true;
+	struct bsn_op *op = bsn_list_add_number(&plan->list, BSN_OP_READY, 1);
+	if (request->wait_on_socket) {
+		op->flags = BSN_OP_F_SOCKET;
+		op->fd = bsn_plan_handle(plan, BSN_HANDLE_START, NULL, NULL);
+	}
+	if (has_hooks)
+		bsn_plan_hook_ops(plan, hooks);
+}
+
+int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *request, struct basin_error *err)
+{
+	const struct bsn_process_config *process = request->process;
+	bool payload = process->args.count > 0;
+	bool early_filter = request->filter != NULL && !process->no_new_privileges;
+
+	if (!payload && !request->init)
+		return bsn_fail(err, BASIN_USAGE, EINVAL, "process.args: must not be empty");
+	const char *cwd = process->cwd != NULL ? process->cwd : "/";
+	plan_limits(plan, process);
+	plan_scheduling(plan, request);
+	plan_labels(plan, process);
+	if (process->umask >= 0)
+		bsn_list_add_number(&plan->list, BSN_OP_UMASK, (uint64_t)process->umask);
+	plan_chdir(plan, cwd, false);
+	bsn_list_add_number(&plan->list, BSN_OP_BOUNDING, process->capabilities[BSN_CAP_BOUNDING]);
+	if (early_filter) {
+		if (payload)
+			plan_lookup(plan, process);
+		plan_ready(plan, request);
+		if (request->init)
+			bsn_list_add(&plan->list, payload ? BSN_OP_INIT : BSN_OP_IDLE);
+		plan_filter(plan, request->filter);
+	}
+	plan_user(plan, request);
+	plan_caps(plan, process);
+	if (process->no_new_privileges)
+		bsn_list_add(&plan->list, BSN_OP_NO_NEW_PRIVS);
+	plan_chdir(plan, cwd, true);
+	if (payload)
+		plan_lookup(plan, process);
+	if (!early_filter) {
+		plan_ready(plan, request);
+		if (request->init)
+			bsn_list_add(&plan->list, payload ? BSN_OP_INIT : BSN_OP_IDLE);
+		plan_filter(plan, request->filter);
+	}
+	if (payload)
+		bsn_list_add(&plan->list, BSN_OP_EXEC);
+	return 0;
+}

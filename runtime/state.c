@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/state.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "base/io.h"
+#include "base/str.h"
+
+const char *bsn_status_name(enum bsn_status status)
+{
+	static const char *const names[] = {
+		[BSN_CREATING] = "creating", [BSN_CREATED] = "created", [BSN_RUNNING] = "running",
+		[BSN_PAUSED] = "paused",     [BSN_STOPPED] = "stopped",
+	};
+	return names[status];
+}
+
+void bsn_state_release(struct bsn_state *state)
+{
+	json_decref(state->json);
+	state->json = NULL;
+}
+
+int bsn_state_object(const struct bsn_state *state, enum bsn_status status, json_t **ret_json, struct basin_error *err)
+{
+	int pid = status == BSN_STOPPED ? 0 : (int)state->init.pid;
+	json_t *json = json_pack("{s:s, s:s, s:s, s:i, s:s, s:O?, s:s?, s:s?, s:s}", "ociVersion", BSN_OCI_VERSION, "id",
+				 state->id, "status", bsn_status_name(status), "pid", pid, "bundle", state->bundle, "annotations",
+				 state->annotations, "rootfs", state->rootfs, "created", state->created, "owner", "");
+	if (json == NULL)
+		return bsn_fail_sys(err, ENOMEM, "cannot describe container \"%s\"", state->id);
+	*ret_json = json;
+	return 0;
+}
+
+int bsn_state_format(const struct bsn_state *state, enum bsn_status status, char **ret_text, struct basin_error *err)
+{
+	auto_json json_t *json = NULL;
+	int r = bsn_state_object(state, status, &json, err);
+	return r < 0 ? r : bsn_json_format(json, true, ret_text, err);
+}
+
+int bsn_state_write(int dir, const struct bsn_state *state, struct basin_error *err)
+{
+	auto_json json_t *json =
+		json_pack("{s:s, s:i, s:I, s:s, s:s?, s:s, s:s?, s:b, s:b, s:b, s:O?}", "id", state->id, "pid",
+			  (int)state->init.pid, "start", (json_int_t)state->init.start, "bundle", state->bundle, "rootfs",
+			  state->rootfs, "created", state->created, "cgroup", state->cgroup, "managed", state->managed, "keyring",
+			  state->keyring, "hooks", state->hooks, "annotations", state->annotations);
+	if (json == NULL)
+		return bsn_fail_sys(err, ENOMEM, "cannot write the state of container \"%s\"", state->id);
+	return bsn_json_write(dir, "state.json", json, false, err);
+}
+
+static int take_fields(struct bsn_state *state, struct basin_error *err)
+{
+	int64_t pid = 0;
+	int64_t start = 0;
+	const json_t *json = state->json;
+	int r = bsn_json_get_string(json, "state", "bundle", &state->bundle, err);
+	if (r >= 0)
+		r = bsn_json_get_string(json, "state", "rootfs", &state->rootfs, err);
+	if (r >= 0)
+		r = bsn_json_get_string(json, "state", "created", &state->created, err);
+	if (r >= 0)
+		r = bsn_json_get_string(json, "state", "cgroup", &state->cgroup, err);
+	if (r >= 0)
+		r = bsn_json_get_bool(json, "state", "managed", &state->managed, err);
+	if (r >= 0)
+		r = bsn_json_get_bool(json, "state", "keyring", &state->keyring, err);
+	if (r >= 0)
+		r = bsn_json_get_bool(json, "state", "hooks", &state->hooks, err);
+	if (r >= 0)
+		r = bsn_json_get_int(json, "state", "pid", 0, INT32_MAX, &pid, err);
+	if (r >= 0)
+		r = bsn_json_get_int(json, "state", "start", 0, INT64_MAX, &start, err);
+	if (r >= 0)
+		r = bsn_json_get_object(json, "state", "annotations", &state->annotations, err);
+	state->init = (struct bsn_process){ .pid = (pid_t)pid, .start = (uint64_t)start };
+	return r < 0 ? r : 0;
+}
+
+int bsn_state_read(int dir, const char *id, struct bsn_state *ret_state, struct basin_error *err)
+{
+	auto_free char *text = NULL;
+	size_t length;
+	struct bsn_state state = { .id = id, .bundle = "", .created = "" };
+	int r = bsn_read_file(dir, "state.json", 1 << 20, &text, &length);
+	if (r == -ENOENT)
+		return bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "container \"%s\" does not exist", id);
+	if (r < 0)
+		return bsn_fail_sys(err, -r, "cannot read the state of container \"%s\"", id);
+	r = bsn_json_parse(text, length, "state.json", &state.json, err);
+	if (r >= 0)
+		r = take_fields(&state, err);
+	if (r < 0) {
+		bsn_state_release(&state);
+		return r;
+	}
+	*ret_state = state;
+	return 0;
+}

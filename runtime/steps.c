@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What of a container outlives a killed runtime: its cgroup, which is also the handle by which its processes are killed. */
+#include <linux/capability.h>
+
+#include "runtime/apply.h"
+#include "runtime/facts.h"
+
+/* An unprivileged user without a delegated cgroup runs without one, unless the config asked for something that needs it. */
+static bool can_do_without(const struct bsn_config *config)
+{
+	return !bsn_facts_capable(CAP_SYS_ADMIN) && bsn_cgroup_resources_controllers(&config->resources) == 0;
+}
+
+static int intend_cgroup(void *data, struct bsn_str *value, struct basin_error *err)
+{
+	struct bsn_run *run = data;
+	struct bsn_cgroup_tree *tree;
+	char path[PATH_MAX];
+	char rest[PATH_MAX];
+	const char *wanted = run->config->cgroups_path;
+	int r = bsn_container_tree(&run->container, &tree, err);
+	if (r < 0)
+		return can_do_without(run->config) ? BSN_STEP_SKIP : r;
+	if (wanted != NULL && wanted[0] == '/') {
+		r = bsn_format(path, sizeof(path), "%s", wanted + strspn(wanted, "/"));
+		if (r < 0)
+			return bsn_fail(err, BASIN_USAGE, ENAMETOOLONG, "linux.cgroupsPath: too long");
+	} else {
+		r = wanted != NULL ? bsn_format(rest, sizeof(rest), "%s", wanted)
+				   : bsn_format(rest, sizeof(rest), "oci/%s", run->container.id);
+		r = r < 0 ? bsn_fail(err, BASIN_USAGE, ENAMETOOLONG, "linux.cgroupsPath: too long")
+			  : bsn_cgroup_path(tree, rest, path, sizeof(path), err);
+		if (r < 0)
+			return r;
+	}
+	return bsn_str_add(value, path);
+}
+
+static int attach_devices(const struct bsn_run *run, struct basin_error *err)
+{
+	const struct bsn_cgroup_resources *resources = &run->config->resources;
+	size_t count;
+	const struct bsn_device_rule *usual = bsn_cgroup_default_devices(&count);
+	size_t total = resources->device_count + count;
+	struct bsn_device_rule *rules = calloc(total, sizeof(*rules));
+	auto_free void *owner = rules;
+	if (rules == NULL)
+		return bsn_fail_sys(err, ENOMEM, "cannot filter devices");
+	(void)owner;
+	if (resources->device_count > 0)
+		memcpy(rules, resources->devices, resources->device_count * sizeof(*rules));
+	memcpy(rules + resources->device_count, usual, count * sizeof(*rules));
+	return bsn_cgroup_devices_attach(run->cgroup, rules, total, err);
+}
+
+static int apply_cgroup(void *data, const char *value, struct basin_error *err)
+{
+	struct bsn_run *run = data;
+	int r = bsn_cgroup_create(&run->container.tree, value, &run->config->resources, &run->cgroup, err);
+	if ((r == -EACCES || r == -EPERM || r == -EROFS) && can_do_without(run->config))
+		return 0;
+	if (r < 0)
+		return r;
+	run->cgroup_path = strdup(value);
+	if (run->cgroup_path == NULL)
+		return bsn_fail_sys(err, ENOMEM, "cannot make cgroup \"%s\"", value);
+	/* In a user namespace BPF on a cgroup is not to be had, and device nodes are not to be made. */
+	if (!bsn_facts_capable(CAP_SYS_ADMIN) || !bsn_facts_initial_user_namespace())
+		return 0;
+	return attach_devices(run, err);
+}
+
+static int undo_cgroup(void *world, const char *value, struct basin_error *err)
+{
+	struct bsn_container *container = world;
+	struct bsn_cgroup_tree *tree;
+	int r = bsn_container_tree(container, &tree, err);
+	if (r >= 0)
+		r = bsn_cgroup_destroy(tree, value, err);
+	return r;
+}
+
+const struct bsn_step bsn_container_steps[] = {
+	{ "cgroup", intend_cgroup, apply_cgroup, undo_cgroup },
+};
+const size_t bsn_container_step_count = sizeof(bsn_container_steps) / sizeof(bsn_container_steps[0]);
