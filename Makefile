@@ -87,6 +87,7 @@ $(CHILD_IMAGE): runtime/child_image.S $(B)/basin-child
 	$(Q)$(CC) -DCHILD_PATH='"$(B)/basin-child"' -c $< -o $@
 
 # Archives: a program takes from them only what it uses.
+$(B)/libcmd.a: $(call obj,$(CMD_SRC))
 $(B)/libhot.a: $(call obj,$(HOT_SRC)) $(CHILD_IMAGE)
 $(B)/liball.a: $(call obj,$(LIB_SRC)) $(CHILD_IMAGE)
 $(B)/lib%.a:
@@ -128,7 +129,7 @@ objects: $(call obj,$(LIB_SRC) $(CMD_SRC) $(OCI_SRC) $(MANAGE_SRC) $(MONITOR_SRC
 
 # --- tests -----------------------------------------------------------------------------------------------------------------------
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(call src,tests/unit/test_*.c))
-$(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/liball.a
+$(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/libcmd.a $(B)/liball.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) -pie $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $^ -lcmocka $(MANAGE_LIBS)

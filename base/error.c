@@ -56,6 +56,7 @@ int bsn_error_prefix(struct basin_error *err, const char *format, ...)
 	va_end(arguments);
 	if (n >= 0 && (size_t)n < sizeof(text))
 		snprintf(text + n, sizeof(text) - (size_t)n, ": %s", err->text);
+	clean(text);
 	memcpy(err->text, text, sizeof(text));
 	return err->sys > 0 ? -err->sys : -EIO;
 }
