@@ -187,6 +187,10 @@ static bool is_mounted(int dirfd)
 	       (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
+/*
+ * Mounts the image at dirfd/disk and opens its root. A directory that was opened in another mount namespace takes no mount from this one
+ * (EINVAL); then the mount stays detached, and lives as long as the descriptor: good for all but an overlay on kernels before 6.5.
+ */
 static int mount_image(int dirfd, int loop_number)
 {
 	char device[32];
@@ -200,26 +204,28 @@ static int mount_image(int dirfd, int loop_number)
 	auto_fd int mount = r < 0 ? r : bsn_sys_fsmount(fs, MOUNT_ATTR_NODEV);
 	if (mount < 0)
 		return mount;
-	return bsn_sys_move_mount(mount, "", dirfd, BSN_STORAGE_MOUNT, MOVE_MOUNT_F_EMPTY_PATH);
+	r = bsn_sys_move_mount(mount, "", dirfd, BSN_STORAGE_MOUNT, MOVE_MOUNT_F_EMPTY_PATH);
+	return r < 0 && r != -EINVAL ? r : bsn_sys_openat(mount, ".", O_RDONLY | O_DIRECTORY, 0);
 }
 
 static int open_image(int dirfd, int *ret_fd, struct basin_error *err)
 {
-	if (!is_mounted(dirfd)) {
-		int n = 0;
-		auto_fd int loop = take_loop(dirfd, &n, err);
+	int n = 0;
+	auto_fd int loop = -1;
+	int fd;
+	if (is_mounted(dirfd)) {
+		fd = bsn_sys_openat(dirfd, BSN_STORAGE_MOUNT, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	} else {
+		loop = take_loop(dirfd, &n, err);
 		if (loop < 0)
 			return loop;
-		int r = mount_image(dirfd, n);
-		if (r == -EINVAL || r == -EUCLEAN)
-			return bsn_fail(err, BASIN_DAMAGED, -r,
-					"the kernel does not mount the image \"%s\" (check it with e2fsck)", BSN_STORAGE_IMAGE);
-		if (r < 0)
-			return bsn_fail_sys(err, -r, "cannot mount the image \"%s\"", BSN_STORAGE_IMAGE);
+		fd = mount_image(dirfd, n);
 	}
-	int fd = bsn_sys_openat(dirfd, BSN_STORAGE_MOUNT, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd == -EINVAL || fd == -EUCLEAN)
+		return bsn_fail(err, BASIN_DAMAGED, -fd, "the kernel does not mount the image \"%s\" (check it with e2fsck)",
+				BSN_STORAGE_IMAGE);
 	if (fd < 0)
-		return bsn_fail_sys(err, -fd, "cannot open the mounted image");
+		return bsn_fail_sys(err, -fd, "cannot mount the image \"%s\"", BSN_STORAGE_IMAGE);
 	*ret_fd = fd;
 	return 0;
 }

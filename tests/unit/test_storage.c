@@ -131,6 +131,11 @@ static int apart(struct fixture *f, int (*fn)(int dirfd, const struct bsn_storag
 		if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 			_exit(100);
 		int fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		int outside = -1;
+		/* By a directory of the other namespace it is reached too, though not mounted there. */
+		if (bsn_storage_open(f->fd, storage, &outside, NULL) < 0 || faccessat(outside, "work", F_OK, 0) < 0)
+			_exit(101);
+		close(outside);
 		_exit(fn(fd, storage));
 	}
 	int status = 0;
