@@ -34,6 +34,12 @@ struct bsn_extract_options {
 	/* OCI whiteouts (.wh.NAME, .wh..wh..opq) become overlayfs ones: char 0:0, trusted.overlay.opaque. Otherwise they are refused. */
 	bool whiteouts;
 	enum bsn_device_policy devices;
+	/*
+	 * The trees of the layers below, highest first: a directory that the archive only implies (by naming what is in it) takes its
+	 * attributes from there, since overlayfs shows those of the highest layer that has it.
+	 */
+	const int *lowers;
+	size_t lower_count;
 	bool end_optional;                       /* as in bsn_tar_new */
 	const struct bsn_extract_limits *limits; /* NULL: the defaults */
 	/* Where the manifest of what was unpacked is written (image/mtree.h), -1: none. With id_base it holds the shifted ids. */

@@ -117,11 +117,79 @@ static int import_rootfs(struct bsn_import *import, struct bsn_stream *input, st
 	return r < 0 ? r : bsn_import_commit(import, manifest, config, options->ref, layer.reused, err);
 }
 
+/* --- what is it? --- */
+
+/* Whether a first name is one that only an archive of blobs begins with. */
+static bool is_archive_name(const char *path)
+{
+	static const char *const names[] = { "oci-layout", "index.json", "blobs", "manifest.json", "repositories" };
+	while (bsn_starts_with(path, "./"))
+		path += 2;
+	size_t length = strcspn(path, "/");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i]) == length && memcmp(names[i], path, length) == 0)
+			return true;
+	/* docker save: "<64 hex digits>", ".json" or ".tar" behind it, or as a directory */
+	return strspn(path, "0123456789abcdef") == BSN_DIGEST_HEX &&
+	       (length == BSN_DIGEST_HEX || bsn_streq(path + BSN_DIGEST_HEX, ".json") ||
+		bsn_streq(path + BSN_DIGEST_HEX, ".tar"));
+}
+
+/* Looks at the first name in the head of the input. What cannot be read yet is told by whoever reads the whole. */
+static bool is_archive(const void *head, size_t length)
+{
+	struct bsn_memory_stream memory;
+	auto_of(bsn_inflate_free) struct bsn_inflate *inflate = NULL;
+	auto_of(bsn_tar_free) struct bsn_tar *tar = NULL;
+	const struct bsn_tar_entry *entry;
+	bsn_memory_stream_init(&memory, head, length);
+	if (bsn_inflate_new(&memory.stream, &inflate, NULL) < 0 ||
+	    bsn_tar_new(bsn_inflate_stream(inflate), NULL, true, &tar, NULL) < 0)
+		return false;
+	while (bsn_tar_next(tar, &entry, NULL) > 0)
+		if (!bsn_streq(entry->path, "."))
+			return is_archive_name(entry->path);
+	return false;
+}
+
+static int import_archive(struct bsn_import *import, struct bsn_stream *input, struct basin_error *err)
+{
+	auto_of(bsn_inflate_free) struct bsn_inflate *inflate = NULL;
+	auto_of(bsn_archive_close) struct bsn_archive *archive = NULL;
+	int r = bsn_inflate_new(input, &inflate, err);
+	if (r >= 0)
+		r = bsn_archive_open(import->store, bsn_inflate_stream(inflate), import->options->name, &archive, err);
+	if (r < 0)
+		return r;
+	if (bsn_archive_has(archive, "index.json") && bsn_archive_has(archive, "oci-layout"))
+		return bsn_import_oci(import, archive, err);
+	if (bsn_archive_has(archive, "manifest.json"))
+		return bsn_import_docker(import, archive, err);
+	return bsn_fail(err, BASIN_DAMAGED, EBADMSG,
+			"\"%s\" looks like an image archive but has neither index.json nor manifest.json", import->options->name);
+}
+
 static int import_stream(struct bsn_import *import, struct basin_error *err)
 {
+	enum { HEAD = 256 * 1024 };
 	struct bsn_fd_stream file;
+	struct bsn_peek_stream input;
+	auto_free char *head = malloc(HEAD);
+	size_t length = 0;
+	ssize_t n = 1;
+	if (head == NULL)
+		return no_memory(err);
 	bsn_fd_stream_init(&file, import->options->fd, import->options->name);
-	return import_rootfs(import, &file.stream, err);
+	while (length < HEAD && n > 0) {
+		n = bsn_stream_read(&file.stream, head + length, HEAD - length, err);
+		if (n < 0)
+			return (int)n;
+		length += (size_t)n;
+	}
+	if (length == 0)
+		return bsn_fail(err, BASIN_DAMAGED, ENODATA, "\"%s\" is empty", import->options->name);
+	bsn_peek_stream_init(&input, head, length, &file.stream);
+	return is_archive(head, length) ? import_archive(import, &input.stream, err) : import_rootfs(import, &input.stream, err);
 }
 
 int bsn_image_import(struct bsn_store *store, const struct bsn_import_options *options, json_t **ret_json,

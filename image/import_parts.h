@@ -3,6 +3,7 @@
 #ifndef BSN_IMAGE_IMPORT_PARTS_H
 #define BSN_IMAGE_IMPORT_PARTS_H
 
+#include "image/archive.h"
 #include "image/import.h"
 #include "image/store_parts.h"
 
@@ -22,5 +23,11 @@ int bsn_manifest_format(const char *config, const struct bsn_layer *layers, size
  * reused: how many of the layers were there already. */
 int bsn_import_commit(struct bsn_import *import, const char *manifest, const char *config, const char *ref, size_t reused,
 		      struct basin_error *err);
+
+/* The two kinds of archives. */
+int bsn_import_oci(struct bsn_import *import, const struct bsn_archive *archive, struct basin_error *err);
+int bsn_import_docker(struct bsn_import *import, const struct bsn_archive *archive, struct basin_error *err);
+/* What an archive's manifest.json calls the image with that config: 1 and the name, or 0. */
+int bsn_docker_tag(const struct bsn_archive *archive, const char *config_digest, char ret_ref[BSN_REF_ROOM]);
 
 #endif

@@ -187,7 +187,16 @@ static int take_extension(struct bsn_tar *tar, char type, uint64_t size, struct 
 /* Forgets what was said about the last entry and goes past its data. */
 static int leave_entry(struct bsn_tar *tar, struct basin_error *err)
 {
-	int r = skip(tar, tar->left + tar->padding, err);
+	int r = skip(tar, tar->left, err);
+	/* Some archivers end a layer right behind its last byte. */
+	if (r >= 0 && tar->end_optional && tar->padding > 0) {
+		ssize_t n = fill(tar, tar->padding, err);
+		if (n >= 0 && (size_t)n < tar->padding)
+			tar->padding = (size_t)n;
+		r = n < 0 ? (int)n : 0;
+	}
+	if (r >= 0)
+		r = skip(tar, tar->padding, err);
 	tar->left = 0;
 	tar->padding = 0;
 	bsn_pax_release(&tar->pax);
