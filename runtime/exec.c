@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/size.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "runtime/apply.h"
@@ -70,6 +71,28 @@ static int add_caps(struct bsn_process_config *process, const char *const *caps,
 	return 0;
 }
 
+static int add_groups(struct bsn_config *config, const char *const *groups, struct basin_error *err)
+{
+	struct bsn_process_config *process = &config->process;
+	size_t count = count_of(groups);
+	if (count == 0)
+		return 0;
+	gid_t *all = bsn_arena_array(config->arena, process->group_count + count, sizeof(*all));
+	if (all == NULL)
+		return bsn_fail_sys(err, ENOMEM, "cannot read the groups");
+	for (size_t i = 0; i < process->group_count; i++)
+		all[i] = process->groups[i];
+	for (size_t i = 0; i < count; i++) {
+		int64_t gid;
+		if (bsn_parse_count(groups[i], &gid) < 0 || gid > UINT32_MAX - 1)
+			return bsn_fail(err, BASIN_USAGE, EINVAL, "--additional-gids: \"%s\" is no group's number", groups[i]);
+		all[process->group_count + i] = (gid_t)gid;
+	}
+	process->groups = all;
+	process->group_count += count;
+	return 0;
+}
+
 static int change_process(struct bsn_config *config, const struct bsn_exec_options *options, struct basin_error *err)
 {
 	struct bsn_process_config *process = &config->process;
@@ -89,8 +112,14 @@ static int change_process(struct bsn_config *config, const struct bsn_exec_optio
 		process->cwd = options->cwd;
 	if (options->no_new_privs)
 		process->no_new_privileges = true;
+	if (options->process_label != NULL)
+		process->selinux_label = options->process_label;
+	if (options->apparmor != NULL)
+		process->apparmor_profile = options->apparmor;
 	if (options->user != NULL)
 		r = set_user(process, options->user, err);
+	if (r >= 0)
+		r = add_groups(config, options->additional_gids, err);
 	if (r >= 0)
 		r = add_caps(process, options->caps, err);
 	if (r >= 0 && process->args.count == 0)
@@ -101,12 +130,12 @@ static int change_process(struct bsn_config *config, const struct bsn_exec_optio
 }
 
 /* The directory to start in: the container's cgroup, or one beneath it. */
-static int find_cgroup(struct bsn_run *run, const char *below, struct basin_error *err)
+static int find_cgroup(struct bsn_run *run, const char *below, bool ignore_paused, struct basin_error *err)
 {
 	int r = bsn_container_cgroup(&run->container, &run->state, &run->cgroup, err);
 	if (r < 0 || run->cgroup < 0)
 		return r;
-	if (bsn_cgroup_frozen(run->cgroup) > 0)
+	if (!ignore_paused && bsn_cgroup_frozen(run->cgroup) > 0)
 		return bsn_fail(err, BASIN_CONFLICT, EBUSY, "cannot exec in a paused container");
 	if (below == NULL)
 		return 0;
@@ -132,7 +161,7 @@ static int open_container(struct bsn_run *run, const struct bsn_runtime *runtime
 		return bsn_fail(err, BASIN_CONFLICT, ESRCH, "cannot exec in a stopped container: container not running");
 	if (run->process < 0)
 		return bsn_fail_sys(err, -run->process, "cannot hold container \"%s\"", options->id);
-	r = find_cgroup(run, options->cgroup, err);
+	r = find_cgroup(run, options->cgroup, options->ignore_paused, err);
 	return r < 0 ? r : bsn_container_config(&run->container, &run->config, err);
 }
 

@@ -25,7 +25,7 @@ void bsn_state_release(struct bsn_state *state)
 int bsn_state_object(const struct bsn_state *state, enum bsn_status status, json_t **ret_json, struct basin_error *err)
 {
 	int pid = status == BSN_STOPPED ? 0 : (int)state->init.pid;
-	json_t *json = json_pack("{s:s, s:s, s:s, s:i, s:s, s:O?, s:s?, s:s?, s:s}", "ociVersion", BSN_OCI_VERSION, "id",
+	json_t *json = json_pack("{s:s, s:s, s:s, s:i, s:s, s:O*, s:s*, s:s, s:s}", "ociVersion", BSN_OCI_VERSION, "id",
 				 state->id, "status", bsn_status_name(status), "pid", pid, "bundle", state->bundle, "annotations",
 				 state->annotations, "rootfs", state->rootfs, "created", state->created, "owner", "");
 	if (json == NULL)
@@ -44,7 +44,7 @@ int bsn_state_format(const struct bsn_state *state, enum bsn_status status, char
 int bsn_state_write(int dir, const struct bsn_state *state, struct basin_error *err)
 {
 	auto_json json_t *json =
-		json_pack("{s:s, s:i, s:I, s:s, s:s?, s:s, s:s?, s:b, s:b, s:b, s:O?}", "id", state->id, "pid",
+		json_pack("{s:s, s:i, s:I, s:s, s:s*, s:s, s:s*, s:b, s:b, s:b, s:O*}", "id", state->id, "pid",
 			  (int)state->init.pid, "start", (json_int_t)state->init.start, "bundle", state->bundle, "rootfs",
 			  state->rootfs, "created", state->created, "cgroup", state->cgroup, "managed", state->managed, "keyring",
 			  state->keyring, "hooks", state->hooks, "annotations", state->annotations);

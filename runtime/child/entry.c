@@ -210,9 +210,11 @@ void child_main(const long *stack)
 {
 	struct child child;
 	int fd = 0;
-	const char *digits = stack[0] > 1 ? (const char *)stack[2] : "";
+	char nothing[1] = "";
+	char *digits = stack[0] > 1 ? (char *)stack[2] : nothing;
 
-	for (; *digits >= '0' && *digits <= '9' && fd < 1000000; digits++)
+	/* Erased as it is read: where this stays as init it is no business of whoever looks at its arguments. */
+	for (; *digits >= '0' && *digits <= '9' && fd < 1000000; *digits++ = '\0')
 		fd = fd * 10 + (*digits - '0');
 	child = (struct child){ .channel = -1,
 				.report = -1,
