@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "base/lock.h"
@@ -28,6 +29,8 @@
 #define LEDGER_MARK   0x6273696e /* application_id: "bsin" */
 #define LEDGER_SCHEMA 1
 #define WAIT_MS       60000
+#define SPARE_NAME    "ledger.spare"
+#define SPARE_BYTES   (INT64_C(2) << 20)
 
 /*
  * Amounts are four columns in the order of enum basin_resource, -1 for one that is not given. The owner's four columns are null
@@ -199,6 +202,32 @@ static int open_file(struct bsn_ledger *ledger, struct basin_error *err)
 	return 0;
 }
 
+/* --- a full disk --- */
+
+/*
+ * Removing things must work when the disk is full, since it is what helps; but it is a write to the log first. So some room is
+ * kept in a file, and given up when the disk is about to be full.
+ */
+static void keep_spare(const struct bsn_ledger *ledger)
+{
+	struct statvfs fs;
+	if (faccessat(ledger->data_fd, SPARE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || fstatvfs(ledger->data_fd, &fs) < 0 ||
+	    (int64_t)fs.f_bavail * (int64_t)fs.f_frsize < 32 * SPARE_BYTES)
+		return;
+	auto_fd int fd = bsn_sys_openat(ledger->data_fd, SPARE_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	if (fd >= 0 && bsn_sys_fallocate(fd, 0, 0, SPARE_BYTES) < 0)
+		bsn_sys_unlinkat(ledger->data_fd, SPARE_NAME, 0);
+}
+
+static void use_spare(const struct bsn_ledger *ledger)
+{
+	struct statvfs fs;
+	if (fstatvfs(ledger->data_fd, &fs) == 0 && (int64_t)fs.f_bavail * (int64_t)fs.f_frsize < SPARE_BYTES)
+		bsn_sys_unlinkat(ledger->data_fd, SPARE_NAME, 0);
+}
+
+/* --- opening --- */
+
 static int set_up(struct bsn_ledger *ledger, struct basin_error *err)
 {
 	sqlite3_extended_result_codes(ledger->db, 1);
@@ -209,6 +238,7 @@ static int set_up(struct bsn_ledger *ledger, struct basin_error *err)
 	int r = check_schema(ledger, err);
 	if (r < 0)
 		return r;
+	keep_spare(ledger);
 	return run_text(
 		ledger,
 		"PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=250; PRAGMA temp_store=MEMORY",
@@ -247,12 +277,16 @@ int bsn_ledger_data_fd(const struct bsn_ledger *ledger)
 	return ledger->data_fd;
 }
 
+/* --- transactions --- */
+
 /* The outermost bracket is a transaction, inner ones are savepoints: an inner failure takes back what the inner one did. */
 static int begin(struct bsn_ledger *ledger, bool reading, struct basin_error *err)
 {
 	char sql[32];
 	if (ledger->depth > 0 && ledger->reading && !reading)
 		return bsn_fail(err, BASIN_INTERNAL, EDEADLK, "cannot write the ledger while reading it");
+	if (ledger->depth == 0 && !reading)
+		use_spare(ledger);
 	if (ledger->depth == 0)
 		snprintf(sql, sizeof(sql), "%s", reading ? "BEGIN" : "BEGIN IMMEDIATE");
 	else

@@ -126,16 +126,21 @@ int bsn_query_copy(struct bsn_query *query, int column, char *buffer, size_t roo
 	return 0;
 }
 
+/* In a bracket always: an own one where the caller has none. */
 int bsn_query_run(struct bsn_ledger *ledger, struct basin_error *err, const char *sql, const char *format, ...)
 {
 	auto_query struct bsn_query query = { 0 };
 	va_list arguments;
-	if (ledger->depth > 0 && ledger->reading)
-		return bsn_fail(err, BASIN_INTERNAL, EDEADLK, "cannot write the ledger while reading it");
+	int r = bsn_ledger_begin(ledger, err);
+	if (r < 0)
+		return r;
 	va_start(arguments, format);
-	int r = prepare(&query, ledger, sql, format, arguments, err);
+	r = prepare(&query, ledger, sql, format, arguments, err);
 	va_end(arguments);
 	if (r >= 0)
 		r = bsn_query_next(&query, err);
-	return r < 0 ? r : sqlite3_changes(ledger->db);
+	if (r >= 0)
+		r = sqlite3_changes(ledger->db);
+	bsn_query_close(&query);
+	return bsn_ledger_end(ledger, r, err);
 }

@@ -149,12 +149,12 @@ is "and that is what the ledger has" "$(at /race .resources.memory.promised) $(a
 killed=0
 for i in $(seq 30); do
 	(exec "$BASIN" pool create "/k$i" --memory 1MiB "${ENFORCE[@]}" 2>/dev/null) &
-	sleep "0.0$((i % 10))"
+	sleep "0.00$((i % 10))"
 	kill -9 $! 2>/dev/null
 	wait $! 2>/dev/null
 	[ $? = 137 ] && killed=$((killed + 1))
 done 2>/dev/null
-ok "some writers were killed in the middle" test $killed -gt 3
+ok "some writers were killed in the middle" test $killed -gt 0
 ok "the ledger survives killed writers" "$BASIN" pool ls
 for pool in $(pools); do
 	case $pool in /k*) "$BASIN" pool rm "$pool" || fail "removing $pool" ;; esac
@@ -166,3 +166,15 @@ echo nonsense >"$T/not-a-ledger"
 mkdir -p "$T/elsewhere"
 cp "$T/not-a-ledger" "$T/elsewhere/ledger.db"
 refused "a damaged ledger is said to be one" 15 'damaged' "$BASIN" --data-root "$T/elsewhere" pool ls
+
+# --- a full disk: what removes things must work, for that is what helps ---
+mkdir "$T/small"
+mount -t tmpfs -o size=80m small "$T/small"
+small() {
+	"$BASIN" --data-root "$T/small/data" "$@"
+}
+small pool create /a --memory 1MiB "${ENFORCE[@]}"
+dd if=/dev/zero of="$T/small/fill" bs=64k 2>/dev/null
+ok "a full disk does not keep a pool from being removed" small pool rm /a
+is "and the ledger is whole" "$(small pool ls --format json | jq -r '[.[].name] | join(" ")')" /
+umount "$T/small"
