@@ -146,6 +146,8 @@ static int parse_document(struct bsn_config *config, unsigned int flags, struct 
 		r = check_name(config, "domainname", &config->domainname, err);
 	if (r >= 0)
 		r = bsn_config_sysctl(config, linux_part, err);
+	if (r >= 0 && (flags & BSN_CONFIG_ANY) == 0)
+		r = bsn_config_refuse(config, err);
 	return r < 0 ? r : 0;
 }
 

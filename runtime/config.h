@@ -293,6 +293,8 @@ struct bsn_config {
 /* What the parser lets pass that a plain OCI container may not have. */
 #define BSN_CONFIG_NO_ARGS 1u /* process.args may be missing: basin's own init then waits for signals */
 
+#define BSN_CONFIG_ANY 2u /* what this runtime does not do (runtime/config_refuse.c) is parsed all the same: for tests */
+
 /* Parses and checks a config.json. */
 int bsn_config_parse(const char *text, size_t length, unsigned int flags, struct bsn_config **ret_config,
 		     struct basin_error *err);

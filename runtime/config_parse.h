@@ -58,6 +58,7 @@ int bsn_config_linux(struct bsn_config *config, const json_t *json, struct basin
 int bsn_config_devices(struct bsn_config *config, const json_t *json, struct basin_error *err);
 int bsn_config_resources(struct bsn_config *config, const json_t *json, const char *path, struct basin_error *err);
 int bsn_config_seccomp(struct bsn_config *config, const json_t *json, struct basin_error *err);
+int bsn_config_refuse(const struct bsn_config *config, struct basin_error *err);
 int bsn_config_sysctl(struct bsn_config *config, const json_t *json, struct basin_error *err);
 
 #endif

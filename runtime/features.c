@@ -20,8 +20,12 @@ static json_t *list_hooks(void)
 static json_t *list_mount_options(void)
 {
 	json_t *list = json_array();
-	for (size_t i = 0; bsn_mount_option_name(i) != NULL; i++)
-		json_array_append_new(list, json_string(bsn_mount_option_name(i)));
+	for (size_t i = 0; bsn_mount_option_name(i) != NULL; i++) {
+		const char *name = bsn_mount_option_name(i);
+		/* Known to the parser, and refused: runtime/config_refuse.c. */
+		if (strcmp(name, "copy-symlink") != 0 && strcmp(name, "dest-nofollow") != 0)
+			json_array_append_new(list, json_string(name));
+	}
 	return list;
 }
 
@@ -59,7 +63,7 @@ static json_t *seccomp_features(void)
 	return json_pack(
 		"{s:b, s:o, s:o, s:o, s:o, s:o}", "enabled", 1, "actions",
 		list_words("SCMP_ACT_ALLOW SCMP_ACT_ERRNO SCMP_ACT_KILL SCMP_ACT_KILL_PROCESS SCMP_ACT_KILL_THREAD SCMP_ACT_LOG "
-			   "SCMP_ACT_NOTIFY SCMP_ACT_TRACE SCMP_ACT_TRAP"),
+			   "SCMP_ACT_TRACE SCMP_ACT_TRAP"),
 		"operators",
 		list_words("SCMP_CMP_EQ SCMP_CMP_GE SCMP_CMP_GT SCMP_CMP_LE SCMP_CMP_LT SCMP_CMP_MASKED_EQ SCMP_CMP_NE"), "archs",
 		list_words("SCMP_ARCH_AARCH64 SCMP_ARCH_ARM SCMP_ARCH_MIPS SCMP_ARCH_MIPS64 SCMP_ARCH_MIPS64N32 SCMP_ARCH_MIPSEL "

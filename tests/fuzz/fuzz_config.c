@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bsn_config *config = NULL;
 	struct basin_error err = { 0 };
-	unsigned int flags = size % 2 == 0 ? 0 : BSN_CONFIG_NO_ARGS;
+	unsigned int flags = (size % 2 == 0 ? 0 : BSN_CONFIG_NO_ARGS) | BSN_CONFIG_ANY;
 	/* The parser is handed text with an end, as files are read. */
 	char *text = malloc(size + 1);
 	if (text == NULL)

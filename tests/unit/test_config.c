@@ -56,7 +56,7 @@ static struct bsn_config *parsed(const char *path, const char *value)
 	struct bsn_config *config = NULL;
 	struct basin_error err = { 0 };
 	char *text = with(path, value);
-	if (bsn_config_parse(text, strlen(text), 0, &config, &err) < 0)
+	if (bsn_config_parse(text, strlen(text), BSN_CONFIG_ANY, &config, &err) < 0)
 		fail_msg("%s = %s: %s", path, value, err.text);
 	free(text);
 	return config;
@@ -204,6 +204,31 @@ static void mistakes_are_named_by_their_path(void **state)
 				 mistakes[i].message);
 		assert_int_equal(err.code, BASIN_USAGE);
 		assert_null(config);
+		free(text);
+	}
+}
+
+static void what_is_not_done_is_refused_by_its_path(void **state)
+{
+	(void)state;
+	static const struct mistake refused[] = {
+		{ "linux.netDevices", "{\"eth0\":{}}", "linux.netDevices: " },
+		{ "linux.intelRdt", "{\"closID\":\"a\"}", "linux.intelRdt: " },
+		{ "linux.mountLabel", "\"a\"", "linux.mountLabel: " },
+		{ "mounts", "[{\"destination\":\"/a\",\"source\":\"/b\",\"options\":[\"bind\",\"dest-nofollow\"]}]",
+		  "mounts[0].options: " },
+		{ "linux.seccomp",
+		  "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"/s\","
+		  "\"syscalls\":[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_NOTIFY\"}]}",
+		  "linux.seccomp: SCMP_ACT_NOTIFY" },
+	};
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		struct bsn_config *config = NULL;
+		struct basin_error err = { 0 };
+		char *text = with(refused[i].path, refused[i].value);
+		assert_true(bsn_config_parse(text, strlen(text), 0, &config, &err) < 0);
+		assert_true(bsn_starts_with(err.text, refused[i].message));
+		assert_int_equal(err.code, BASIN_UNSUPPORTED);
 		free(text);
 	}
 }
@@ -449,6 +474,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mistakes_are_named_by_their_path),
+		cmocka_unit_test(what_is_not_done_is_refused_by_its_path),
 		cmocka_unit_test(text_that_is_not_a_config_is_refused),
 		cmocka_unit_test(versions_one_zero_to_one_three_are_taken),
 		cmocka_unit_test(a_process_keeps_what_it_says),
