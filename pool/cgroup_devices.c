@@ -24,8 +24,8 @@
 #include "pool/cgroup.h"
 
 #define PROGRAM_NAME "basin_devices"
-#define RULE_INSNS   8 /* the most that one rule takes: three tests of the device, three of the access, and the answer's two */
-#define FIXED_INSNS  8
+#define RULE_INSNS   13   /* the most that one rule takes: eight to compare the device, three for the access, two to answer */
+#define FIXED_INSNS  12   /* to load what is asked, and the last answer */
 #define RULES_MAX    4000 /* far more than any config has; the program stays under the kernel's million */
 
 #define ALL_ACCESS (BSN_DEVICE_READ | BSN_DEVICE_WRITE | BSN_DEVICE_MKNOD)
@@ -76,7 +76,12 @@ static int32_t kernel_access(unsigned int access)
 	       ((access & BSN_DEVICE_MKNOD) != 0 ? BPF_DEVCG_ACC_MKNOD : 0);
 }
 
-/* w2: type, w3: accesses not decided yet, w4: major, w5: minor. */
+/* A device as one number: type, major (12 bits in the kernel), minor (20 bits). */
+#define MINOR_BITS 20
+#define MAJOR_BITS 12
+#define TYPE_SHIFT (MAJOR_BITS + MINOR_BITS)
+
+/* r4: the device, w3: the accesses that no rule has decided yet. */
 static void add_load(struct program *program)
 {
 	add(program, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_2, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
@@ -85,27 +90,59 @@ static void add_load(struct program *program)
 	add(program, BPF_ALU | BPF_AND | BPF_K, BPF_REG_2, 0, 0, 0xffff);
 	add(program, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_4, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, major), 0);
 	add(program, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_5, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, minor), 0);
+	add(program, BPF_ALU64 | BPF_LSH | BPF_K, BPF_REG_2, 0, 0, TYPE_SHIFT);
+	add(program, BPF_ALU64 | BPF_LSH | BPF_K, BPF_REG_4, 0, 0, MINOR_BITS);
+	add(program, BPF_ALU64 | BPF_OR | BPF_X, BPF_REG_4, BPF_REG_5, 0, 0);
+	add(program, BPF_ALU64 | BPF_OR | BPF_X, BPF_REG_4, BPF_REG_2, 0, 0);
+}
+
+/* r7 = a constant of 64 bits. */
+static void add_constant(struct program *program, uint64_t value)
+{
+	add(program, BPF_LD | BPF_DW | BPF_IMM, BPF_REG_7, 0, 0, (int32_t)(uint32_t)value);
+	add(program, 0, 0, 0, 0, (int32_t)(uint32_t)(value >> 32));
+}
+
+/*
+ * r6 = 0 if the rule names the device. It is masked and compared in a register of its own: a branch on r4 itself would teach the
+ * verifier something about r4, which it then carries through all that follows, along every path (measured: 270 against 50 µs for the default rules).
+ */
+static void add_match(struct program *program, const struct bsn_device_rule *rule)
+{
+	const uint64_t minor_mask = (1ULL << MINOR_BITS) - 1;
+	const uint64_t major_mask = ((1ULL << MAJOR_BITS) - 1) << MINOR_BITS;
+	uint64_t mask = ~0ULL;
+	uint64_t device = (uint64_t)(rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR) << TYPE_SHIFT;
+	if (rule->major == BSN_DEVICE_ANY)
+		mask &= ~major_mask;
+	else
+		device |= (uint64_t)rule->major << MINOR_BITS;
+	if (rule->minor == BSN_DEVICE_ANY)
+		mask &= ~minor_mask;
+	else
+		device |= (uint64_t)rule->minor;
+	add(program, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_4, 0, 0);
+	if (mask != ~0ULL) {
+		add_constant(program, mask);
+		add(program, BPF_ALU64 | BPF_AND | BPF_X, BPF_REG_6, BPF_REG_7, 0, 0);
+	}
+	add_constant(program, device);
+	add(program, BPF_ALU64 | BPF_XOR | BPF_X, BPF_REG_6, BPF_REG_7, 0, 0);
 }
 
 static void add_rule(struct program *program, const struct bsn_device_rule *rule)
 {
-	size_t tests[4], test_count = 0;
-	tests[test_count++] = program->count;
-	add(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, 0, 0, rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
-	if (rule->major != BSN_DEVICE_ANY) {
-		tests[test_count++] = program->count;
-		add(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_4, 0, 0, (int32_t)rule->major);
-	}
-	if (rule->minor != BSN_DEVICE_ANY) {
-		tests[test_count++] = program->count;
-		add(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_5, 0, 0, (int32_t)rule->minor);
-	}
+	size_t tests[2], test_count = 0;
 	int32_t access = kernel_access(rule->access);
-	if (rule->allow) {
+	add_match(program, rule);
+	tests[test_count++] = program->count;
+	add(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_6, 0, 0, 0);
+	/* A rule that names every access answers for what is left, whatever that is. */
+	if (rule->access != ALL_ACCESS && rule->allow) {
 		add(program, BPF_ALU | BPF_AND | BPF_K, BPF_REG_3, 0, 0, ~access);
 		tests[test_count++] = program->count;
 		add(program, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_3, 0, 0, 0);
-	} else {
+	} else if (rule->access != ALL_ACCESS) {
 		add(program, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_0, BPF_REG_3, 0, 0);
 		add(program, BPF_ALU | BPF_AND | BPF_K, BPF_REG_0, 0, 0, access);
 		tests[test_count++] = program->count;
@@ -115,6 +152,12 @@ static void add_rule(struct program *program, const struct bsn_device_rule *rule
 	/* Every test that fails goes on with the next rule. */
 	for (size_t i = 0; i < test_count; i++)
 		program->insns[tests[i]].off = (int16_t)(program->count - tests[i] - 1);
+}
+
+/* Whether the kernel has such numbers at all; a rule for others is allowed and names nothing. */
+static bool names_something(const struct bsn_device_rule *rule)
+{
+	return rule->access != 0 && rule->major < 1LL << MAJOR_BITS && rule->minor < 1LL << MINOR_BITS;
 }
 
 static int check_rule(const struct bsn_device_rule *rule, struct basin_error *err)
@@ -147,7 +190,7 @@ int bsn_cgroup_devices_build(const struct bsn_device_rule *rules, size_t count, 
 			otherwise = rule->allow;
 			break;
 		}
-		if (rule->access == 0)
+		if (!names_something(rule))
 			continue;
 		add_rule(&program, rule);
 		restricted |= !rule->allow;

@@ -51,6 +51,25 @@ static int run(const struct bpf_insn *insns, size_t count, char type, unsigned i
 		case BPF_ALU | BPF_AND | BPF_K:
 			reg[i->dst_reg] = (uint32_t)reg[i->dst_reg] & (uint32_t)from;
 			break;
+		case BPF_ALU64 | BPF_MOV | BPF_X:
+			reg[i->dst_reg] = from;
+			break;
+		case BPF_ALU64 | BPF_LSH | BPF_K:
+			reg[i->dst_reg] <<= from;
+			break;
+		case BPF_ALU64 | BPF_OR | BPF_X:
+			reg[i->dst_reg] |= from;
+			break;
+		case BPF_ALU64 | BPF_AND | BPF_X:
+			reg[i->dst_reg] &= from;
+			break;
+		case BPF_ALU64 | BPF_XOR | BPF_X:
+			reg[i->dst_reg] ^= from;
+			break;
+		case BPF_LD | BPF_DW | BPF_IMM:
+			reg[i->dst_reg] = (uint32_t)i->imm | (uint64_t)(uint32_t)insns[at + 1].imm << 32;
+			at++;
+			break;
 		case BPF_JMP | BPF_JNE | BPF_K:
 			at += reg[i->dst_reg] != from ? (size_t)i->off : 0;
 			break;
@@ -136,6 +155,10 @@ static void everything(void **state)
 	const struct bsn_device_rule but[] = { { true, 'a', ANY, ANY, 0 }, { false, 'c', 1, 3, R | W | M } };
 	assert_int_equal(DECIDE(but, 'c', R, 1, 3), 0);
 	assert_int_equal(DECIDE(but, 'c', R, 1, 4), 1);
+	/* Numbers that no device has name nothing. */
+	const struct bsn_device_rule huge[] = { { true, 'c', 4096, 0, R }, { true, 'c', 0, 1 << 20, R } };
+	assert_int_equal(DECIDE(huge, 'c', R, 0, 0), 0);
+	assert_int_equal(DECIDE(huge, 'c', R, 1, 0), 0);
 	const struct bsn_device_rule none[] = { { true, 'a', ANY, ANY, 0 }, { false, 'a', ANY, ANY, 0 } };
 	assert_int_equal(DECIDE(none, 'c', R, 1, 3), 0);
 }
