@@ -238,6 +238,37 @@ BASIN_PUBLIC int basin_image_remove(struct basin *basin, const char *ref, struct
 BASIN_PUBLIC int basin_image_check(struct basin *basin, const char *ref, int quick, char **ret_json,
 				   struct basin_error *ret_damage, struct basin_error *err);
 
+/* --- backups --- */
+
+struct basin_backup_options {
+	size_t size;
+	int thin; /* 1: name the image's layers instead of containing them; restore then needs the image */
+};
+
+/*
+ * Writes an environment to fd as one archive. A running one is frozen while its own layer is read, and thawed in any case; a stopped one
+ * stays stopped. CONFLICT when it is being made or removed.
+ */
+BASIN_PUBLIC int basin_backup_create(struct basin *basin, const char *env, const struct basin_backup_options *options, int fd,
+				     struct basin_error *err);
+/* Reads the archive on fd to its end, changing nothing; name is for messages. DAMAGED names the blob, and in a layer the first damaged path. */
+BASIN_PUBLIC int basin_backup_verify(struct basin *basin, int fd, const char *name, char **ret_json, struct basin_error *err);
+
+struct basin_restore_options {
+	size_t size;
+	const char *name;            /* of the new environment; NULL: the name it had */
+	const char *pool;            /* NULL: the pool it had */
+	const char *const *networks; /* NULL: those it had; an empty list: none */
+	const char *userns;          /* "host": with the host's ids; NULL, "private": with ids of its own, whatever it had */
+	const char *enforce;         /* as of basin_env_options */
+	int no_start;                /* 1: leave it stopped, though it ran when it was backed up */
+	int dry_run;                 /* 1: say whether it would be admitted, and change nothing */
+};
+
+/* Makes an environment of the archive on fd. Admitted first: REFUSED has written nothing. *ret_json is as of basin_env_show. */
+BASIN_PUBLIC int basin_backup_restore(struct basin *basin, int fd, const struct basin_restore_options *options, char **ret_json,
+				      struct basin_error *err);
+
 #ifdef __cplusplus
 }
 #endif

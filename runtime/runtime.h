@@ -110,4 +110,12 @@ int bsn_env_exec(struct basin *basin, const char *name, const struct basin_exec_
 int bsn_env_up(struct basin *basin, const char *name, struct basin_error *err);
 int bsn_env_down(struct basin *basin, const char *name, bool final, struct basin_error *err);
 
+/* --- backups: the same, for basin-manage; basin.h has what they mean. path: "-" is standard output, standard input --- */
+
+/* A file appears under its name when it is complete and on disk, not before. *ret_json says what was written. */
+int bsn_backup_create(struct basin *basin, const char *env, const struct basin_backup_options *options, const char *path,
+		      char **ret_json, struct basin_error *err);
+int bsn_backup_restore(struct basin *basin, const char *path, const struct basin_restore_options *options, char **ret_json,
+		       struct basin_error *err);
+
 #endif

@@ -143,10 +143,15 @@ int bsn_manage_pipe(struct bsn_manage *command, int in_fd, int out_fd, struct ba
 
 int bsn_manage_capture(struct bsn_manage *command, char **ret_output, struct basin_error *err)
 {
+	return bsn_manage_capture_from(command, -1, ret_output, err);
+}
+
+int bsn_manage_capture_from(struct bsn_manage *command, int in_fd, char **ret_output, struct basin_error *err)
+{
 	auto_fd int out = bsn_sys_memfd("answer", 0);
 	if (out < 0)
 		return bsn_fail_sys(err, -out, "cannot run \"%s\"", command->argv[0]);
-	int r = bsn_manage_pipe(command, -1, out, err);
+	int r = bsn_manage_pipe(command, in_fd, out, err);
 	if (r < 0 || ret_output == NULL)
 		return r;
 	lseek(out, 0, SEEK_SET);

@@ -40,7 +40,9 @@ const char *bsn_manage_own(struct bsn_manage *command, char *text);
 
 /* Runs it; *ret_output (ret_output may be NULL) is what it printed. When it fails, err has its exit status and the last line that it said. */
 int bsn_manage_capture(struct bsn_manage *command, char **ret_output, struct basin_error *err);
-/* The same with descriptors 0 and 1 given (-1: /dev/null); what goes to 1 is not kept. */
+/* The same with a descriptor for its standard input. */
+int bsn_manage_capture_from(struct bsn_manage *command, int in_fd, char **ret_output, struct basin_error *err);
+/* The same with both given, -1: /dev/null. */
 int bsn_manage_pipe(struct bsn_manage *command, int in_fd, int out_fd, struct basin_error *err);
 /* Runs it on the caller's standard streams. *ret_status is its exit status, whatever that is. */
 int bsn_manage_run(struct bsn_manage *command, int *ret_status, struct basin_error *err);
