@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Unpacking looks at the first bytes and takes the decoder they call for; all
- * three fill the caller's buffer from one input buffer. */
+/* Unpacking looks at the first bytes and takes the decoder they call for; all three fill the caller's buffer from one input
+ * buffer. */
 #include "image/compress.h"
 
 #include <isa-l/igzip_lib.h>
@@ -33,8 +33,7 @@ const char *bsn_compression_suffix(enum bsn_compression compression)
 	return compression == BSN_GZIP ? "+gzip" : compression == BSN_ZSTD ? "+zstd" : "";
 }
 
-/* Makes at least want bytes of input available, or what there is until the end:
- * how many. */
+/* Makes at least want bytes of input available, or what there is until the end: how many. */
 static ssize_t fill(struct bsn_inflate *self, size_t want, struct basin_error *err)
 {
 	if (self->at > 0 && self->length - self->at < want) {
@@ -79,8 +78,7 @@ static ssize_t inflate_zstd(struct bsn_inflate *self, void *buffer, size_t room,
 	return (ssize_t)output.pos;
 }
 
-/* Between gzip members: 1 when another begins, 0 at the end (padding with zeros
- * is allowed, as gzip(1) does). */
+/* Between gzip members: 1 when another begins, 0 at the end (padding with zeros is allowed, as gzip(1) does). */
 static int next_member(struct bsn_inflate *self, struct basin_error *err)
 {
 	ssize_t n = fill(self, 2, err);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `image ls` and `image show` answer, as JSON; basin(1) documents the
- * keys. */
+/* What `image ls` and `image show` answer, as JSON; basin(1) documents the keys. */
 #include <string.h>
 
 #include "base/log.h"

@@ -25,8 +25,7 @@ int bsn_hash_new(struct bsn_hash **ret_hash, struct basin_error *err)
 	struct bsn_hash *hash = calloc(1, sizeof(*hash));
 	if (hash == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot make a digest");
-	/* Fetched once: an implicit fetch per digest would cost more than digesting a
-   * small file. */
+	/* Fetched once: an implicit fetch per digest would cost more than digesting a small file. */
 	hash->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
 	hash->context = EVP_MD_CTX_new();
 	if (hash->sha256 == NULL || hash->context == NULL) {
@@ -122,8 +121,6 @@ int bsn_digest_check(const char *text, struct basin_error *err)
 	if (bsn_starts_with(text, "sha256:") && strlen(text) == 7 + BSN_DIGEST_HEX &&
 	    strspn(text + 7, "0123456789abcdef") == BSN_DIGEST_HEX)
 		return 0;
-	return bsn_fail(err, BASIN_USAGE, EINVAL,
-			"\"%.100s\" is not a digest: it is \"sha256:\" and 64 "
-			"lower-case hex digits",
+	return bsn_fail(err, BASIN_USAGE, EINVAL, "\"%.100s\" is not a digest: it is \"sha256:\" and 64 lower-case hex digits",
 			text);
 }

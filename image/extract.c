@@ -2,19 +2,14 @@
 /*
  * Unpacking an archive that may be hostile, beneath a directory.
  *
- * Why nothing lands outside: a name is split into its directory and its last
- * part. The directory is opened by openat2 with RESOLVE_IN_ROOT |
- * RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV, so "..", absolute paths and symbolic
- * links (of this archive, or already there) are resolved by the kernel as if
- * the tree were "/". The last part is only ever given to calls that make it
- * exclusively, unlink it, or open it without following. Hard links' targets are
- * resolved the same way. There is no second look-up of a path, hence no race to
- * win.
+ * Why nothing lands outside: a name is split into its directory and its last part. The directory is opened by openat2 with
+ * RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV, so "..", absolute paths and symbolic links (of this archive, or
+ * already there) are resolved by the kernel as if the tree were "/". The last part is only ever given to calls that make it
+ * exclusively, unlink it, or open it without following. Hard links' targets are resolved the same way. There is no second look-up
+ * of a path, hence no race to win.
  *
- * Directories are made 0700 and get their owner, mode, attributes and time at
- * the end, when nothing is put into them any more: a walk of the finished tree
- * finds each by its inode number (image/inodes.h), and writes the manifest in
- * passing.
+ * Directories are made 0700 and get their owner, mode, attributes and time at the end, when nothing is put into them any more: a
+ * walk of the finished tree finds each by its inode number (image/inodes.h), and writes the manifest in passing.
  */
 #include "image/extract.h"
 
@@ -69,11 +64,30 @@ static int open_inside(const struct bsn_extraction *x, const char *path)
 	return bsn_sys_openat2(x->root, path[0] != '\0' ? path : ".", O_PATH | O_DIRECTORY, 0, RESOLVE);
 }
 
-/* Makes one directory that no entry spoke of: root's, 0755, with a fixed time
- * so that two unpackings are alike. */
+/*
+ * What a directory that no entry spoke of will be: as in the layer below, else root's, 0755, of a fixed time so that two unpackings are
+ * alike.
+ */
+static struct bsn_late_directory implied_directory(const struct bsn_extraction *x, const char *path)
+{
+	const uint32_t base = x->options->id_base;
+	struct bsn_late_directory late = { .mode = 0755, .uid = base, .gid = base };
+	int fd = -ENOENT;
+	for (size_t i = 0; i < x->options->lower_count && fd == -ENOENT; i++)
+		fd = bsn_sys_openat2(x->options->lowers[i], path, O_PATH | O_NOFOLLOW, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+	struct stat st;
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		late = (struct bsn_late_directory){
+			.mode = st.st_mode & 07777, .uid = st.st_uid + base, .gid = st.st_gid + base, .mtime = st.st_mtim
+		};
+	if (fd >= 0)
+		close(fd);
+	return late;
+}
+
 static int make_implied(struct bsn_extraction *x, int at, const char *name, const char *path)
 {
-	const struct bsn_late_directory late = { .mode = 0755, .uid = x->options->id_base, .gid = x->options->id_base };
+	const struct bsn_late_directory late = implied_directory(x, path);
 	int r = bsn_sys_mkdirat(at, name, 0700);
 	if (r < 0 && r != -EEXIST)
 		return r;
@@ -136,9 +150,8 @@ static int open_parent(struct bsn_extraction *x, const char *path, const struct 
 }
 
 /*
- * The path's parts joined by single slashes, without "." and without a leading
- * slash, cut into directory and last part in place: *ret_name is NULL for the
- * top itself, *ret_parent is "" when the name is in the top.
+ * The path's parts joined by single slashes, without "." and without a leading slash, cut into directory and last part in place:
+ * *ret_name is NULL for the top itself, *ret_parent is "" when the name is in the top.
  */
 static int split(const char *path, char buffer[PATH_MAX], const char **ret_parent, const char **ret_name)
 {
@@ -218,8 +231,7 @@ static int make_hard_link(struct bsn_extraction *x, int parent, const char *name
 	auto_fd int at = target_name != NULL ? open_inside(x, target_parent) : -EISDIR;
 	r = at < 0 ? at : bsn_sys_linkat(at, target_name, parent, name, 0);
 	if (r == -EEXIST) {
-		/* Making room must not remove the target: a link to itself is what is there
-     * already. */
+		/* Making room must not remove the target: a link to itself is what is there already. */
 		struct stat there;
 		struct stat target;
 		if (fstatat(parent, name, &there, AT_SYMLINK_NOFOLLOW) < 0 ||
@@ -229,8 +241,7 @@ static int make_hard_link(struct bsn_extraction *x, int parent, const char *name
 	}
 	if (r < 0)
 		return bsn_fail(err, BASIN_DAMAGED, -r,
-				"\"%.200s\": cannot be a hard link to \"%.200s\", which "
-				"must be in the same layer: %s",
+				"\"%.200s\": cannot be a hard link to \"%.200s\", which must be in the same layer: %s",
 				entry->path, entry->link, strerror(-r));
 	return 0;
 }
@@ -323,8 +334,7 @@ static int whiteout_fail(const struct bsn_whiteout *whiteout, int sys, struct ba
 			    whiteout->name != NULL ? whiteout->name : OPAQUE);
 }
 
-/* The late directory behind fd; made up from what it is when the archive did
- * not make it (it was there before). */
+/* The late directory behind fd; made up from what it is when the archive did not make it (it was there before). */
 static struct bsn_late_directory *late_of(struct bsn_extraction *x, int fd)
 {
 	struct stat st;
@@ -355,8 +365,7 @@ static int make_whiteout(struct bsn_extraction *x, const struct bsn_whiteout *wh
 		late->opaque = true;
 		return 0;
 	}
-	/* An opaque directory hides all that is below it anyway, and overlayfs wants
-   * no whiteouts in one. */
+	/* An opaque directory hides all that is below it anyway, and overlayfs wants no whiteouts in one. */
 	if (late->opaque)
 		return 0;
 	int r = bsn_sys_mknodat(parent, whiteout->name, S_IFCHR | 0, 0);
@@ -369,8 +378,7 @@ static int make_whiteout(struct bsn_extraction *x, const struct bsn_whiteout *wh
 	}
 	if (r != -EEXIST)
 		return whiteout_fail(whiteout, -r, err);
-	/* The layer has its own: a file needs nothing more, a directory must not show
-   * the one below. */
+	/* The layer has its own: a file needs nothing more, a directory must not show the one below. */
 	auto_fd int own = bsn_sys_openat(parent, whiteout->name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 	late = own >= 0 ? late_of(x, own) : NULL;
 	if (late != NULL)
@@ -409,8 +417,7 @@ static int finish_directory(struct bsn_extraction *x, int fd, const struct bsn_l
 	return r < 0 ? bsn_fail_sys(err, -r, "\"%.300s\": cannot set the directory's time", path) : 0;
 }
 
-/* The walk over the finished tree: directories get what was kept for them ...
- */
+/* The walk over the finished tree: directories get what was kept for them ... */
 static int prepare_node(void *data, const struct bsn_mtree_node *node, struct basin_error *err)
 {
 	struct bsn_extraction *x = data;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One object: made exclusively under a name that was free, then owner, mode,
- * attributes, time, in that order, through the descriptor that made it (or one
- * opened without following and compared). chown clears set-id bits and
- * capabilities, so it comes first.
+ * One object: made exclusively under a name that was free, then owner, mode, attributes, time, in that order, through the
+ * descriptor that made it (or one opened without following and compared). chown clears set-id bits and capabilities, so it comes
+ * first.
  */
 #include "image/extract_object.h"
 
@@ -62,9 +61,8 @@ static int put(int fd, const char *data, size_t length, uint64_t offset)
 }
 
 /*
- * Writes a piece but for its zeros. *run is how many zeros, not written, come
- * before the piece and is left as how many end it; a run that turns out too
- * short for a hole is written when its end is seen.
+ * Writes a piece but for its zeros. *run is how many zeros, not written, come before the piece and is left as how many end it; a
+ * run that turns out too short for a hole is written when its end is seen.
  */
 static int put_sparsely(int fd, const char *data, size_t length, uint64_t offset, uint64_t *run)
 {
@@ -224,9 +222,7 @@ int bsn_extract_node(struct bsn_extraction *x, int parent, const char *name, con
 	mode_t type = entry->type == BSN_TAR_CHAR ? S_IFCHR : entry->type == BSN_TAR_BLOCK ? S_IFBLK : S_IFIFO;
 	if (entry->type == BSN_TAR_CHAR && entry->major == 0 && entry->minor == 0)
 		return bsn_fail(err, BASIN_DAMAGED, EINVAL,
-				"\"%.200s\": a character device 0:0 in an archive is a "
-				"disguised whiteout",
-				entry->path);
+				"\"%.200s\": a character device 0:0 in an archive is a disguised whiteout", entry->path);
 	int r = bsn_sys_mknodat(parent, name, type | 0600, device ? makedev(entry->major, entry->minor) : 0);
 	if (r < 0)
 		return r == -EEXIST ? r : bsn_extract_fail(entry, -r, device ? "make the device" : "make the fifo", err);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Extended attributes from an archive: an allow-list, and the ids inside file
- * capabilities and ACLs brought into the environment's range. Attributes of
- * overlayfs are never taken from an archive: as root they would redirect a
- * lookup or bare another layer's files.
+ * Extended attributes from an archive: an allow-list, and the ids inside file capabilities and ACLs brought into the
+ * environment's range. Attributes of overlayfs are never taken from an archive: as root they would redirect a lookup or bare
+ * another layer's files.
  */
 #include <endian.h>
 #include <string.h>
@@ -13,8 +12,7 @@
 #include "image/extract_object.h"
 #include "image/mtree.h"
 
-/* struct vfs_ns_cap_data of the kernel, little-endian: magic, two pairs of
- * masks, and in revision 3 the namespace's root. */
+/* struct vfs_ns_cap_data of the kernel, little-endian: magic, two pairs of masks, and in revision 3 the namespace's root. */
 #define CAP_REVISION_MASK 0xff000000U
 #define CAP_REVISION_2    0x02000000U
 #define CAP_REVISION_3    0x03000000U
@@ -48,8 +46,7 @@ static void store32(unsigned char *at, uint32_t value)
 	memcpy(at, &value, sizeof(value));
 }
 
-/* Rewrites a file capability for where it will live: its size, 0 when it must
- * not be set at all. */
+/* Rewrites a file capability for where it will live: its size, 0 when it must not be set at all. */
 static size_t translate_capability(const struct bsn_extraction *x, const struct bsn_tar_xattr *xattr,
 				   unsigned char value[CAP_SIZE_3])
 {
@@ -66,8 +63,8 @@ static size_t translate_capability(const struct bsn_extraction *x, const struct 
 		root = load32(value + CAP_SIZE_2);
 	if (bsn_extract_id(x, root, &shifted) < 0)
 		return 0;
-	/* A layer is shared by all environments and holds the plain form; one for
-   * another namespace's root means nothing there. */
+	/* A layer is shared by all environments and holds the plain form; one for another namespace's root means nothing there.
+	 * */
 	if (x->options->id_base == 0) {
 		store32(value, (magic & ~CAP_REVISION_MASK) | CAP_REVISION_2);
 		return root == 0 ? CAP_SIZE_2 : 0;
@@ -77,8 +74,7 @@ static size_t translate_capability(const struct bsn_extraction *x, const struct 
 	return CAP_SIZE_3;
 }
 
-/* The ids of named users and groups in a binary ACL; false when it is
- * malformed. */
+/* The ids of named users and groups in a binary ACL; false when it is malformed. */
 static bool translate_acl(const struct bsn_extraction *x, unsigned char *value, size_t size)
 {
 	if (size < 4 || (size - 4) % ACL_ENTRY != 0 || load32(value) != ACL_VERSION)

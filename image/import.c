@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Importing: look at the head of the input, find out what it is, and go one of
- * three ways. A plain root file system becomes an image of one layer whose
- * config says nothing but platform and diff id, so that importing the same tar
- * twice gives the same image.
+ * Importing: look at the head of the input, find out what it is, and go one of three ways. A plain root file system becomes an
+ * image of one layer whose config says nothing but platform and diff id, so that importing the same tar twice gives the same
+ * image.
  */
 #include "image/import.h"
 
@@ -106,9 +105,7 @@ static int import_rootfs(struct bsn_import *import, struct bsn_stream *input, st
 	auto_free char *manifest = NULL;
 	if (options->ref == NULL)
 		return bsn_fail(err, BASIN_USAGE, EINVAL,
-				"\"%s\" is a root file system and has no name of its own: "
-				"give one, as NAME:TAG",
-				options->name);
+				"\"%s\" is a root file system and has no name of its own: give one, as NAME:TAG", options->name);
 	int r = bsn_store_add_layer(import->store, &source, &layer, err);
 	if (r >= 0)
 		r = format_config(import, &layer, &config, err);

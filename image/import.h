@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Images from files: a plain root file system as tar, an OCI layout as tar
- * (oci-archive), or what `docker save` writes; each may be compressed with gzip
- * or zstd. Which one it is shows in the archive's first names.
+ * Images from files: a plain root file system as tar, an OCI layout as tar (oci-archive), or what `docker save` writes; each may
+ * be compressed with gzip or zstd. Which one it is shows in the archive's first names.
  */
 #ifndef BSN_IMAGE_IMPORT_H
 #define BSN_IMAGE_IMPORT_H
@@ -22,9 +21,8 @@ struct bsn_import_options {
 };
 
 /*
- * *ret_json: an array, one object for each image: ref, digest, layer_count,
- * layers_reused, size. A root file system is unpacked as it streams in; an
- * archive of blobs is staged in the store's tmp/ first.
+ * *ret_json: an array, one object for each image: ref, digest, layer_count, layers_reused, size. A root file system is unpacked
+ * as it streams in; an archive of blobs is staged in the store's tmp/ first.
  */
 int bsn_image_import(struct bsn_store *store, const struct bsn_import_options *options, json_t **ret_json,
 		     struct basin_error *err);

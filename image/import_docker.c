@@ -37,6 +37,8 @@ static int add_layers(struct bsn_import *import, const struct bsn_archive *archi
 							 .blob_size = -1,
 							 .diff_id = diff_id,
 							 .devices = import->options->devices,
+							 .lowers = layers,
+							 .lower_count = i,
 							 .name = path };
 		r = bsn_store_add_layer(import->store, &source, &layers[i], err);
 		if (r < 0)
@@ -58,7 +60,7 @@ static int commit_names(struct bsn_import *import, const char *manifest, const c
 				import->options->name);
 	for (size_t i = 0; i < json_array_size(tags); i++) {
 		const char *tag = json_string_value(json_array_get(tags, i));
-		int r = bsn_import_commit(import, manifest, config, tag != NULL ? tag : "", reused, err);
+		int r = bsn_import_commit(import, manifest, config, tag != NULL ? bsn_ref_familiar(tag) : "", reused, err);
 		if (r < 0)
 			return r;
 	}
@@ -123,7 +125,7 @@ int bsn_docker_tag(const struct bsn_archive *archive, const char *config_digest,
 		const char *config = json_string_value(json_object_get(entry, "Config"));
 		const char *tag = json_string_value(json_array_get(json_object_get(entry, "RepoTags"), 0));
 		if (config != NULL && tag != NULL && strstr(config, bsn_digest_hex(config_digest)) != NULL &&
-		    bsn_ref_normalise(tag, ret_ref, NULL) >= 0)
+		    bsn_ref_normalise(bsn_ref_familiar(tag), ret_ref, NULL) >= 0)
 			return 1;
 	}
 	return 0;

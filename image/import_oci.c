@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An OCI image layout: index.json names manifests (or further indexes), a manifest names config and layers, all by digest and size, and
- * both are compared when a blob is read. A digest becomes a member's name only after it has passed the grammar.
+ * An OCI image layout: index.json names manifests (or further indexes), a manifest names config and layers, all by digest and
+ * size, and both are compared when a blob is read. A digest becomes a member's name only after it has passed the grammar.
  */
 #include <string.h>
 
@@ -125,15 +125,14 @@ static int search_index(struct search *search, const json_t *index, const char *
 	return r;
 }
 
-static int add_layer(struct bsn_import *import, const struct bsn_archive *archive, const json_t *descriptor,
-		     const json_t *diff_id, size_t *reused, struct basin_error *err)
+static int add_layer(struct bsn_import *import, const struct bsn_archive *archive, const json_t *descriptor, const char *diff_id,
+		     struct bsn_layer *layers, size_t below, struct basin_error *err)
 {
 	const char *digest = "";
 	int64_t size = -1;
 	char path[96];
 	auto_fd int fd = -1;
 	struct bsn_fd_stream file;
-	struct bsn_layer layer;
 	int r = bsn_json_get_string(descriptor, "layer", "digest", &digest, err);
 	if (r >= 0)
 		r = bsn_json_get_int(descriptor, "layer", "size", 0, INT64_MAX, &size, err);
@@ -141,8 +140,6 @@ static int add_layer(struct bsn_import *import, const struct bsn_archive *archiv
 		r = bsn_digest_check(digest, err);
 	if (r < 0)
 		return r;
-	if (!json_is_string(diff_id))
-		return bsn_fail(err, BASIN_DAMAGED, EBADMSG, "a diff id of the config is not a string");
 	bsn_format(path, sizeof(path), "blobs/sha256/%s", bsn_digest_hex(digest));
 	r = bsn_archive_member(archive, path, NULL, &fd, err);
 	if (r < 0)
@@ -151,12 +148,36 @@ static int add_layer(struct bsn_import *import, const struct bsn_archive *archiv
 	const struct bsn_layer_source source = { .stream = &file.stream,
 						 .blob_digest = digest,
 						 .blob_size = size,
-						 .diff_id = json_string_value(diff_id),
+						 .diff_id = diff_id,
 						 .devices = import->options->devices,
+						 .lowers = layers,
+						 .lower_count = below,
 						 .name = digest };
-	r = bsn_store_add_layer(import->store, &source, &layer, err);
-	*reused += r >= 0 && layer.reused;
-	return r;
+	return bsn_store_add_layer(import->store, &source, &layers[below], err);
+}
+
+static int add_layers(struct bsn_import *import, const struct bsn_archive *archive, const json_t *descriptors,
+		      const json_t *diff_ids, size_t *ret_reused, struct basin_error *err)
+{
+	size_t count = json_array_size(descriptors);
+	size_t reused = 0;
+	if (count == 0 || count != json_array_size(diff_ids))
+		return bsn_fail(err, BASIN_DAMAGED, EBADMSG, "the manifest has %zu layers, the config %zu diff ids", count,
+				json_array_size(diff_ids));
+	auto_free struct bsn_layer *layers = calloc(count, sizeof(*layers));
+	if (layers == NULL)
+		return bsn_fail_sys(err, ENOMEM, "cannot import the image");
+	for (size_t i = 0; i < count; i++) {
+		const char *diff_id = json_string_value(json_array_get(diff_ids, i));
+		if (diff_id == NULL)
+			return bsn_fail(err, BASIN_DAMAGED, EBADMSG, "a diff id of the config is not a string");
+		int r = add_layer(import, archive, json_array_get(descriptors, i), diff_id, layers, i, err);
+		if (r < 0)
+			return r;
+		reused += layers[i].reused;
+	}
+	*ret_reused = reused;
+	return 0;
 }
 
 /* Refuses what is no image before anything is unpacked. */
@@ -198,17 +219,12 @@ static int import_manifest(struct bsn_import *import, const struct bsn_archive *
 		return r;
 	const char *ref = import->options->ref;
 	if (ref == NULL)
-		ref = bsn_docker_tag(archive, digest, tag) > 0 ? tag : chosen->ref;
+		ref = bsn_docker_tag(archive, digest, tag) > 0 ? tag : bsn_ref_familiar(chosen->ref);
 	if (ref == NULL)
 		return bsn_fail(err, BASIN_USAGE, EINVAL, "\"%s\" does not name its image: give a name, as NAME:TAG",
 				import->options->name);
-	const json_t *layers = json_object_get(document, "layers");
-	const json_t *diff_ids = json_object_get(json_object_get(settings, "rootfs"), "diff_ids");
-	if (json_array_size(layers) == 0 || json_array_size(layers) != json_array_size(diff_ids))
-		return bsn_fail(err, BASIN_DAMAGED, EBADMSG, "the manifest has %zu layers, the config %zu diff ids",
-				json_array_size(layers), json_array_size(diff_ids));
-	for (size_t i = 0; i < json_array_size(layers) && r >= 0; i++)
-		r = add_layer(import, archive, json_array_get(layers, i), json_array_get(diff_ids, i), &reused, err);
+	r = add_layers(import, archive, json_object_get(document, "layers"),
+		       json_object_get(json_object_get(settings, "rootfs"), "diff_ids"), &reused, err);
 	return r < 0 ? r : bsn_import_commit(import, manifest, config, ref, reused, err);
 }
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What unpacking learned about each inode it made: a file's digest, so that the
- * manifest needs no second reading; a directory's final mode, owner, time and
- * attributes, which can only be set once nothing more is put into it. Keyed by
- * inode, not by path, so it holds whatever links and symbolic links the archive
- * plays with.
+ * What unpacking learned about each inode it made: a file's digest, so that the manifest needs no second reading; a directory's
+ * final mode, owner, time and attributes, which can only be set once nothing more is put into it. Keyed by inode, not by path, so
+ * it holds whatever links and symbolic links the archive plays with.
  */
 #ifndef BSN_IMAGE_INODES_H
 #define BSN_IMAGE_INODES_H
@@ -47,11 +45,9 @@ struct bsn_inodes {
 void bsn_inodes_release(struct bsn_inodes *inodes);
 /* The entry of ino, or NULL. */
 struct bsn_inode *bsn_inodes_find(const struct bsn_inodes *inodes, uint64_t ino);
-/* Remembers a file's digest, in place of what the number stood for before.
- * -ENOMEM. */
+/* Remembers a file's digest, in place of what the number stood for before. -ENOMEM. */
 int bsn_inodes_add_file(struct bsn_inodes *inodes, uint64_t ino, const unsigned char sha256[32]);
-/* Remembers a directory, in place of what the number stood for before; xattrs
- * are copied. -ENOMEM. */
+/* Remembers a directory, in place of what the number stood for before; xattrs are copied. -ENOMEM. */
 int bsn_inodes_add_directory(struct bsn_inodes *inodes, uint64_t ino, const struct bsn_late_directory *directory);
 
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The walk keeps one directory open at a time: it visits all names of a
- * directory, remembers the directories among them, and goes on with the first
- * of those. So depth costs memory, not descriptors, and a tree that an attacker
- * nested a thousand deep is only long.
+ * The walk keeps one directory open at a time: it visits all names of a directory, remembers the directories among them, and goes
+ * on with the first of those. So depth costs memory, not descriptors, and a tree that an attacker nested a thousand deep is only
+ * long.
  */
 #include "image/mtree.h"
 
@@ -112,8 +111,8 @@ static bool is_recorded(const char *name)
 	return bsn_mtree_keeps_xattr(name) || bsn_streq(name, "trusted.overlay.opaque");
 }
 
-/* The recorded attributes' names, sorted, in names. Through /proc/self/fd,
- * since there is no llistxattrat; the last part is not followed. */
+/* The recorded attributes' names, sorted, in names. Through /proc/self/fd, since there is no llistxattrat; the last part is not
+ * followed. */
 static int list_xattrs(struct walker *walker, const char *proc_path, struct names *names, struct basin_error *err)
 {
 	ssize_t n = llistxattr(proc_path, walker->list, XATTR_LIST_ROOM);
@@ -228,8 +227,7 @@ static int make_line(struct walker *walker, const struct bsn_mtree_node *node, s
 	struct bsn_str *line = &walker->line;
 	bsn_str_clear(line);
 	bsn_mtree_escape(node->path, line);
-	/* A link's mode means nothing, and how many links a directory has is the file
-   * system's own affair. */
+	/* A link's mode means nothing, and how many links a directory has is the file system's own affair. */
 	bsn_str_addf(line, " %c %04o %u %u %" PRId64 ".%09ld", type_letter(st->st_mode),
 		     S_ISLNK(st->st_mode) ? 0777 : st->st_mode & 07777, st->st_uid, st->st_gid, (int64_t)st->st_mtim.tv_sec,
 		     st->st_mtim.tv_nsec);
@@ -244,8 +242,7 @@ static int make_line(struct walker *walker, const struct bsn_mtree_node *node, s
 	return r >= 0 && line->failed ? fail(walker, ENOMEM, err) : r;
 }
 
-/* Shows one object to the visitor. prepare may still change it, so the line is
- * made after. */
+/* Shows one object to the visitor. prepare may still change it, so the line is made after. */
 static int visit(struct walker *walker, int dirfd, const char *name, const char *path, struct stat *ret_st,
 		 struct basin_error *err)
 {
@@ -283,8 +280,7 @@ static int visit_names(struct walker *walker, int dirfd, const char *directory, 
 		if (r >= 0 && S_ISDIR(st.st_mode) && add_name(&walker->pending, walker->path.data) < 0)
 			r = fail(walker, ENOMEM, err);
 	}
-	/* A stack gives back the last first: turn what this directory added around.
-   */
+	/* A stack gives back the last first: turn what this directory added around. */
 	for (size_t a = first, b = walker->pending.count; a + 1 < b; a++) {
 		char *swapped = walker->pending.items[--b];
 		walker->pending.items[b] = walker->pending.items[a];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* References, "name[:tag]": the grammar of the OCI distribution-spec's <name>
- * and <reference>, with an optional host and port before. */
+/* References, "name[:tag]": the grammar of the OCI distribution-spec's <name> and <reference>, with an optional host and port
+ * before. */
 #include <ctype.h>
 #include <string.h>
 
@@ -9,8 +9,7 @@
 
 #define TAG_MAX 128
 
-/* One part between slashes: [a-z0-9]+ joined by ".", "_", "__" or any number of
- * "-". */
+/* One part between slashes: [a-z0-9]+ joined by ".", "_", "__" or any number of "-". */
 static bool is_component(const char *text, size_t length)
 {
 	size_t at = 0;
@@ -32,8 +31,7 @@ static bool is_component(const char *text, size_t length)
 	return false;
 }
 
-/* The first part may be a host, told by a dot or a port:
- * "registry.example:5000". */
+/* The first part may be a host, told by a dot or a port: "registry.example:5000". */
 static bool is_host(const char *text, size_t length)
 {
 	const char *colon = memchr(text, ':', length);
@@ -82,14 +80,20 @@ int bsn_ref_normalise(const char *text, char ret_ref[BSN_REF_ROOM], struct basin
 	size_t length = colon != NULL ? (size_t)(colon - text) : strlen(text);
 	if (length == 0 || !is_name(text, length) || !is_tag(tag))
 		return bsn_fail(err, BASIN_USAGE, EINVAL,
-				"\"%.200s\" is not a reference: give NAME[:TAG], the name in "
-				"lower-case letters, digits, \".\", \"_\", \"-\" and \"/\"",
+				"\"%.200s\" is not a reference: give NAME[:TAG], the name in lower-case letters, digits, \".\", "
+				"\"_\", \"-\" and \"/\"",
 				text);
 	if (length >= BSN_REF_ROOM || bsn_format(ref, sizeof(ref), "%.*s:%s", (int)length, text, tag) < 0)
 		return bsn_fail(err, BASIN_USAGE, ENAMETOOLONG, "the reference \"%.60s...\" is longer than %d bytes", text,
 				BSN_REF_ROOM - 1);
 	memcpy(ret_ref, ref, strlen(ref) + 1);
 	return 0;
+}
+
+const char *bsn_ref_familiar(const char *ref)
+{
+	static const char prefix[] = "docker.io/library/";
+	return ref != NULL && bsn_starts_with(ref, prefix) ? ref + strlen(prefix) : ref;
 }
 
 void bsn_ref_to_file(char *ref)

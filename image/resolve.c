@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a reference to what a launcher needs: the layers in order, the config's
- * defaults, and a lease that keeps them. */
+/* From a reference to what a launcher needs: the layers in order, the config's defaults, and a lease that keeps them. */
 #include <string.h>
 
 #include "base/io.h"
@@ -44,8 +43,7 @@ static int no_memory(struct basin_error *err)
 	return bsn_fail_sys(err, ENOMEM, "cannot resolve the image");
 }
 
-/* An array of strings as a NULL-terminated list; NULL when the key is missing.
- */
+/* An array of strings as a NULL-terminated list; NULL when the key is missing. */
 static int take_list(const json_t *config, const char *key, char ***ret_list, struct basin_error *err)
 {
 	json_t *array = NULL;
@@ -142,9 +140,7 @@ static int take_layers(struct bsn_store *store, struct bsn_image *image, const j
 			return r;
 		if (r == 0)
 			return bsn_fail(err, BASIN_DAMAGED, ENOENT,
-					"the image's layer \"%s\" is missing from the store: "
-					"import the image again",
-					diff_id);
+					"the image's layer \"%s\" is missing from the store: import the image again", diff_id);
 		auto_str struct bsn_str path = { 0 };
 		bsn_str_addf(&path, "layers/%s/diff", bsn_digest_hex(diff_id));
 		image->layer_paths[i] = bsn_str_give(&path);
@@ -173,8 +169,8 @@ static int take_record(struct bsn_store *store, struct bsn_image *image, struct 
 	return r < 0 ? r : take_layers(store, image, json_object_get(record, "layers"), err);
 }
 
-/* Finds what ref stands for and leases it. Between the two the name may have
- * moved on: then it is looked up once more under the lease. */
+/* Finds what ref stands for and leases it. Between the two the name may have moved on: then it is looked up once more under the
+ * lease. */
 static int find_and_lease(struct bsn_store *store, const char *ref, struct bsn_image *image, char full[BSN_REF_ROOM],
 			  struct basin_error *err)
 {

@@ -63,8 +63,7 @@ int bsn_staging_open(const struct bsn_store *store, struct bsn_staging *staging,
 		r = bsn_random_hex(random, 6);
 	if (r >= 0)
 		r = bsn_format(staging->name, sizeof(staging->name), "%.8s.%d.%s", boot, getpid(), random);
-	/* First the lock, then what it guards: a directory without a held lock is
-   * anybody's to clear. */
+	/* First the lock, then what it guards: a directory without a held lock is anybody's to clear. */
 	if (r >= 0)
 		r = bsn_format(lock, sizeof(lock), "%s" LOCK_SUFFIX, staging->name);
 	if (r >= 0)
@@ -90,9 +89,8 @@ void bsn_staging_close(struct bsn_staging *staging)
 	if (r >= 0 && bsn_format(lock, sizeof(lock), "%s" LOCK_SUFFIX, staging->name) >= 0)
 		r = bsn_sys_unlinkat(staging->store->tmp, lock, 0);
 	if (r < 0)
-		bsn_warn("the image store's \"tmp/%s\" could not be removed and will be by "
-			 "the next command: %s",
-			 staging->name, strerror(-r));
+		bsn_warn("the image store's \"tmp/%s\" could not be removed and will be by the next command: %s", staging->name,
+			 strerror(-r));
 	close(staging->lock);
 	staging->lock = staging->fd = -1;
 }
@@ -144,8 +142,7 @@ static int check_version(const struct bsn_store *store, struct basin_error *err)
 		return bsn_fail_sys(err, -r, "cannot read the image store's version");
 	if (text != NULL && !bsn_streq(text, VERSION))
 		return bsn_fail(err, BASIN_UNSUPPORTED, ENOTSUP,
-				"the image store has version %.*s, this basin knows "
-				"version 1: use the newer basin",
+				"the image store has version %.*s, this basin knows version 1: use the newer basin",
 				(int)strcspn(text, "\n"), text);
 	return 0;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Image records and names: written after the layers they speak of, removed
- * before them. */
+/* Image records and names: written after the layers they speak of, removed before them. */
 #include <string.h>
 #include <time.h>
 
@@ -63,9 +62,7 @@ int bsn_store_read_name(const struct bsn_store *store, const char *file, char re
 	text[strcspn(text, "\n")] = '\0';
 	if (bsn_digest_check(text, NULL) < 0)
 		return bsn_fail(err, BASIN_DAMAGED, EBADMSG,
-				"the store's \"names/%s\" is damaged: remove the name or "
-				"import the image again",
-				file);
+				"the store's \"names/%s\" is damaged: remove the name or import the image again", file);
 	memcpy(ret_digest, text, BSN_DIGEST_ROOM - 1);
 	ret_digest[BSN_DIGEST_ROOM - 1] = '\0';
 	return 1;
@@ -176,8 +173,7 @@ static int write_record(struct bsn_store *store, const struct documents *documen
 {
 	char name[BSN_DIGEST_ROOM + 8];
 	int r = record_name(bsn_digest_hex(documents->digest), name);
-	/* The same digest is the same image: the first record, with its date, stays.
-   */
+	/* The same digest is the same image: the first record, with its date, stays. */
 	if (r >= 0 && faccessat(store->images, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	auto_json json_t *record = json_pack("{ss, ss, ss, ss, sO, sI}", "digest", documents->digest, "config_digest",
@@ -282,8 +278,6 @@ int bsn_store_find_image(const struct bsn_store *store, const char *ref, char re
 	}
 	if (r == 0)
 		return bsn_fail(err, BASIN_NOT_FOUND, ENOENT,
-				"image \"%.200s\" is not in the store: see \"basin image "
-				"ls\", or import it",
-				ref);
+				"image \"%.200s\" is not in the store: see \"basin image ls\", or import it", ref);
 	return r < 0 ? r : 0;
 }

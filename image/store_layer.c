@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layers: staged, digested, synced, committed; found again; swept when no image
- * has them. */
+/* Layers: staged, digested, synced, committed; found again; swept when no image has them. */
 #include <string.h>
 #include <time.h>
 
@@ -64,9 +63,7 @@ int bsn_store_find_layer(struct bsn_store *store, const char *diff_id, struct bs
 		r = -EBADMSG;
 	if (r < 0)
 		return bsn_fail(err, BASIN_DAMAGED, EBADMSG,
-				"the store's layer \"%s\" has a damaged meta.json: run "
-				"\"basin image check\"",
-				diff_id);
+				"the store's layer \"%s\" has a damaged meta.json: run \"basin image check\"", diff_id);
 	if (ret_layer != NULL)
 		*ret_layer = layer;
 	return 1;
@@ -87,7 +84,29 @@ static void release(struct unpacking *unpacking)
 	bsn_meter_release(&unpacking->blob);
 }
 
-static int unpack_into(struct unpacking *unpacking, const struct bsn_layer_source *source, int diff, int mtree,
+/* Opens the trees of the layers below, highest first. */
+static int open_lowers(const struct bsn_store *store, const struct bsn_layer_source *source, int *fds, struct basin_error *err)
+{
+	for (size_t i = 0; i < source->lower_count; i++) {
+		char path[BSN_DIGEST_ROOM + 8];
+		const struct bsn_layer *layer = &source->lowers[source->lower_count - 1 - i];
+		bsn_format(path, sizeof(path), "%s/diff", bsn_digest_hex(layer->diff_id));
+		fds[i] = bsn_sys_openat(store->layers, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+		if (fds[i] < 0)
+			return bsn_fail_sys(err, -fds[i], "cannot open the layer \"%s\"", layer->diff_id);
+	}
+	return 0;
+}
+
+static void close_lowers(int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	free(fds);
+}
+
+static int unpack_into(struct unpacking *unpacking, const struct bsn_layer_source *source, int diff, int mtree, const int *lowers,
 		       struct basin_error *err)
 {
 	struct bsn_extract_options options = BSN_EXTRACT_OPTIONS_INIT;
@@ -97,6 +116,8 @@ static int unpack_into(struct unpacking *unpacking, const struct bsn_layer_sourc
 	/* Where a digest covers the blob, a missing end cannot be a cut. */
 	options.end_optional = source->blob_digest != NULL || source->diff_id != NULL;
 	options.mtree_fd = mtree;
+	options.lowers = lowers;
+	options.lower_count = source->lower_count;
 	int r = bsn_meter_init(&unpacking->blob, source->stream, max, source->name != NULL ? source->name : "layer", err);
 	if (r >= 0)
 		r = bsn_inflate_new(&unpacking->blob.stream, &unpacking->inflate, err);
@@ -159,7 +180,14 @@ static int stage(const struct bsn_layer_source *source, const struct bsn_staging
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot stage the layer");
 	struct unpacking unpacking = { 0 };
-	r = unpack_into(&unpacking, source, diff, mtree, err);
+	int *lowers = malloc((source->lower_count + 1) * sizeof(*lowers));
+	if (lowers == NULL)
+		return bsn_fail_sys(err, ENOMEM, "cannot stage the layer");
+	memset(lowers, -1, source->lower_count * sizeof(*lowers));
+	r = open_lowers(staging->store, source, lowers, err);
+	if (r >= 0)
+		r = unpack_into(&unpacking, source, diff, mtree, lowers, err);
+	close_lowers(lowers, source->lower_count);
 	if (r >= 0)
 		r = measure(&unpacking, layer, err);
 	*ret_result = unpacking.result;
@@ -187,16 +215,14 @@ static int lock_layer(const struct bsn_store *store, const char *diff_id, int *r
 static void tell_skipped(const struct bsn_extract_result *result)
 {
 	if (result->devices_skipped > 0)
-		bsn_info("left out %llu device nodes: a container gets its /dev from the "
-			 "runtime",
+		bsn_info("left out %llu device nodes: a container gets its /dev from the runtime",
 			 (unsigned long long)result->devices_skipped);
 	if (result->xattrs_skipped > 0)
 		bsn_info("left out %llu extended attributes that a layer does not keep",
 			 (unsigned long long)result->xattrs_skipped);
 }
 
-/* The layer's lock is held as soon as its digest is known: from the beginning,
- * or once it was unpacked. */
+/* The layer's lock is held as soon as its digest is known: from the beginning, or once it was unpacked. */
 static int add_staged(struct bsn_store *store, const struct bsn_layer_source *source, const struct bsn_staging *staging,
 		      int *lock, struct bsn_layer *layer, struct basin_error *err)
 {
@@ -260,8 +286,7 @@ static int mark_image(void *data, const char *hex)
 	auto_json json_t *record = NULL;
 	size_t i;
 	const json_t *layer;
-	/* An image that cannot be read keeps every layer: nothing is swept until it
-   * is repaired or removed. */
+	/* An image that cannot be read keeps every layer: nothing is swept until it is repaired or removed. */
 	int r = bsn_store_read_image(sweep->store, hex, &record, sweep->err);
 	if (r < 0)
 		return r;

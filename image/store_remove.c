@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Removing a name, and with its last name the image; and listing names, which
- * the same question needs. */
+/* Removing a name, and with its last name the image; and listing names, which the same question needs. */
 #include <string.h>
 
 #include "base/io.h"
@@ -104,8 +103,7 @@ static int unlink_all(const struct bsn_store *store, const char *digest, const j
 		r = bsn_sys_fsync(store->images);
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot remove the image \"%s\"", digest);
-	/* Its lock goes with it; who waits for it sees that the file is gone and
-   * begins anew. */
+	/* Its lock goes with it; who waits for it sees that the file is gone and begins anew. */
 	bsn_format(file, sizeof(file), "image-%s", bsn_digest_hex(digest));
 	bsn_sys_unlinkat(store->locks, file, 0);
 	return 0;
@@ -127,9 +125,7 @@ static int remove_locked(struct bsn_store *store, const char *ref, bsn_image_use
 	r = bsn_store_lock(store, "image", bsn_digest_hex(digest), BSN_LOCK_EXCLUSIVE, 0, &lock);
 	if (r == -EAGAIN)
 		return bsn_fail(err, BASIN_BUSY, EBUSY,
-				"image \"%.200s\" is in use by another command: try again "
-				"when it is done",
-				ref);
+				"image \"%.200s\" is in use by another command: try again when it is done", ref);
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot lock the image \"%.200s\"", ref);
 	r = check_users(ref, digest, users, data, err);

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Streams of bytes, pulled (bsn_stream) and pushed (bsn_sink), so that digests,
- * compression, archives inside archives and files are stacked in any order
- * without one knowing the other:
+ * Streams of bytes, pulled (bsn_stream) and pushed (bsn_sink), so that digests, compression, archives inside archives and files are
+ * stacked in any order without one knowing the other:
  *
- *     descriptor -> meter (blob digest) -> inflate -> meter (diff id) -> tar
- * reader
+ *     descriptor -> meter (blob digest) -> inflate -> meter (diff id) -> tar reader
  *
- * Whoever makes a link of the chain frees it, last made first; a link never
- * owns the one below it.
+ * Whoever makes a link of the chain frees it, last made first; a link never owns the one below it.
  */
 #ifndef BSN_IMAGE_STREAM_H
 #define BSN_IMAGE_STREAM_H
@@ -21,8 +18,7 @@
 #include "image/digest.h"
 
 struct bsn_stream {
-	/* Up to room bytes into buffer: how many, 0 at the end (again and again), or
-   * -errno. */
+	/* Up to room bytes into buffer: how many, 0 at the end (again and again), or -errno. */
 	ssize_t (*read)(struct bsn_stream *stream, void *buffer, size_t room, struct basin_error *err);
 };
 
@@ -41,15 +37,12 @@ static inline int bsn_sink_write(struct bsn_sink *sink, const void *data, size_t
 	return sink->write(sink, data, length, err);
 }
 
-/* Reads exactly length bytes; -EBADMSG, code DAMAGED, when the stream ends
- * before. */
+/* Reads exactly length bytes; -EBADMSG, code DAMAGED, when the stream ends before. */
 int bsn_stream_read_exactly(struct bsn_stream *stream, void *buffer, size_t length, struct basin_error *err);
-/* Reads to the end and drops what it reads, so that every meter below has seen
- * the whole. */
+/* Reads to the end and drops what it reads, so that every meter below has seen the whole. */
 int bsn_stream_drain(struct bsn_stream *stream, struct basin_error *err);
 
-/* A descriptor, read from its current offset; name is for messages. Neither is
- * owned. */
+/* A descriptor, read from its current offset; name is for messages. Neither is owned. */
 struct bsn_fd_stream {
 	struct bsn_stream stream;
 	int fd;
@@ -81,10 +74,8 @@ struct bsn_peek_stream {
 void bsn_peek_stream_init(struct bsn_peek_stream *self, const void *head, size_t length, struct bsn_stream *rest);
 
 /*
- * Counts and digests what is read through it. max (UINT64_MAX: none) is the
- * most that may come: one byte more fails with -EFBIG, code DAMAGED, so that a
- * blob longer than its descriptor says is noticed while reading, not after the
- * disk is full.
+ * Counts and digests what is read through it. max (UINT64_MAX: none) is the most that may come: one byte more fails with -EFBIG,
+ * code DAMAGED, so that a blob longer than its descriptor says is noticed while reading, not after the disk is full.
  */
 struct bsn_meter {
 	struct bsn_stream stream;

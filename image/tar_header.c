@@ -38,8 +38,7 @@ bool bsn_tar_is_zero(const char *block)
 	return memcmp(block, zero, BSN_TAR_UNIT) == 0;
 }
 
-/* The sum of all bytes, the field itself taken as spaces. Old archivers added
- * signed characters. */
+/* The sum of all bytes, the field itself taken as spaces. Old archivers added signed characters. */
 bool bsn_tar_checksum_matches(const struct bsn_tar_header *header)
 {
 	const unsigned char *bytes = (const unsigned char *)header;

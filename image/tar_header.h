@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The 512-byte block that every tar entry begins with, as POSIX ustar and GNU
- * tar lay it out. */
+/* The 512-byte block that every tar entry begins with, as POSIX ustar and GNU tar lay it out. */
 #ifndef BSN_IMAGE_TAR_HEADER_H
 #define BSN_IMAGE_TAR_HEADER_H
 
@@ -39,8 +38,7 @@ struct bsn_tar_header {
 };
 _Static_assert(sizeof(struct bsn_tar_header) == BSN_TAR_UNIT, "a tar header is one block");
 
-/* The value of an octal or base-256 field; negative only in base 256. 0, or
- * -EBADMSG. */
+/* The value of an octal or base-256 field; negative only in base 256. 0, or -EBADMSG. */
 int bsn_tar_parse_field(const char *field, size_t size, int64_t *ret_value);
 
 /* Whether the header's check sum holds. */

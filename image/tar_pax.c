@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PAX records are "LENGTH KEY=VALUE\n", where LENGTH counts itself. VALUE is
- * bytes: only the length ends it. Each key that matters has its taker in one
- * table; the others are skipped.
+ * PAX records are "LENGTH KEY=VALUE\n", where LENGTH counts itself. VALUE is bytes: only the length ends it. Each key that
+ * matters has its taker in one table; the others are skipped.
  */
 #include "image/tar_pax.h"
 
@@ -73,8 +72,7 @@ struct value {
 	const struct bsn_tar_limits *limits;
 };
 
-/* A name or link target. An empty value takes back what was said before, as
- * POSIX has it. */
+/* A name or link target. An empty value takes back what was said before, as POSIX has it. */
 static int take_text(char **text, const struct value *value)
 {
 	free(*text);
@@ -225,8 +223,7 @@ static int take_sparse_map(struct bsn_pax *pax, const struct value *value)
 
 static int take_textual_acl(struct bsn_pax *pax, const struct value *value)
 {
-	/* It holds names of the host that wrote it; the binary form, as an xattr, is
-   * the one that travels. */
+	/* It holds names of the host that wrote it; the binary form, as an xattr, is the one that travels. */
 	(void)value;
 	pax->acl_dropped = true;
 	return 0;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What extension headers say about the next entry: PAX records, and the maps of
- * sparse files in their four spellings. */
+/* What extension headers say about the next entry: PAX records, and the maps of sparse files in their four spellings. */
 #ifndef BSN_IMAGE_TAR_PAX_H
 #define BSN_IMAGE_TAR_PAX_H
 
@@ -35,15 +34,13 @@ struct bsn_pax {
 void bsn_pax_release(struct bsn_pax *pax);
 
 /*
- * Takes the records of one x header (global: of a g header, which may only give
- * ids and times). On a malformed record *ret_problem says what is wrong with it
- * and -EBADMSG is returned; -ENOMEM otherwise.
+ * Takes the records of one x header (global: of a g header, which may only give ids and times). On a malformed record
+ * *ret_problem says what is wrong with it and -EBADMSG is returned; -ENOMEM otherwise.
  */
 int bsn_pax_parse(struct bsn_pax *pax, const char *data, size_t length, bool global, const struct bsn_tar_limits *limits,
 		  const char **ret_problem);
 
-/* Adds a stretch to the map, which must rise and stay within 2^63: 0, -EBADMSG,
- * -ENOMEM. */
+/* Adds a stretch to the map, which must rise and stay within 2^63: 0, -EBADMSG, -ENOMEM. */
 int bsn_pax_add_stretch(struct bsn_pax *pax, uint64_t offset, uint64_t length, const struct bsn_tar_limits *limits);
 
 /* Decimal digits of exactly length bytes, at most max: 0 or -EBADMSG. */

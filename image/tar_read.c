@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One buffer, filled from the stream; headers are looked at in place and file
- * data is handed out from it without a copy.
+ * One buffer, filled from the stream; headers are looked at in place and file data is handed out from it without a copy.
  *
- * How long an entry's data is gets decided once, in settle(): the x header's
- * size when it has one, else the header's, and nothing for types that have no
- * data. Handing out and skipping both count down that one number, so they
- * cannot disagree about where the next header is (the way archives were
- * smuggled into archives before).
+ * How long an entry's data is gets decided once, in settle(): the x header's size when it has one, else the header's, and nothing
+ * for types that have no data. Handing out and skipping both count down that one number, so they cannot disagree about where the
+ * next header is (the way archives were smuggled into archives before).
  */
 #include "image/tar_read.h"
 
@@ -79,8 +76,7 @@ static void consume(struct bsn_tar *tar, size_t length)
 	tar->offset += length;
 }
 
-/* Makes at least want bytes available in one piece, or what is left of the
- * stream: how many there are. */
+/* Makes at least want bytes available in one piece, or what is left of the stream: how many there are. */
 static ssize_t fill(struct bsn_tar *tar, size_t want, struct basin_error *err)
 {
 	if (tar->at == tar->length)
@@ -100,8 +96,7 @@ static ssize_t fill(struct bsn_tar *tar, size_t want, struct basin_error *err)
 	return (ssize_t)(tar->length - tar->at);
 }
 
-/* The next block, consumed: 1, or 0 at the end of the stream. Valid until the
- * next fill. */
+/* The next block, consumed: 1, or 0 at the end of the stream. Valid until the next fill. */
 static int next_block(struct bsn_tar *tar, const char **ret_block, struct basin_error *err)
 {
 	ssize_t n = fill(tar, BSN_TAR_UNIT, err);
@@ -129,8 +124,7 @@ static int skip(struct bsn_tar *tar, uint64_t length, struct basin_error *err)
 	return 0;
 }
 
-/* The text of a header's body (x, g, L, K), which is limited: freed by the
- * caller. */
+/* The text of a header's body (x, g, L, K), which is limited: freed by the caller. */
 static int read_body(struct bsn_tar *tar, uint64_t size, char **ret_body, struct basin_error *err)
 {
 	if (size > tar->limits.extension_bytes)
@@ -258,8 +252,7 @@ static int entry_type(const struct bsn_tar_header *header, bool slash, uint64_t 
 	return 0;
 }
 
-/* The path that counts: sparse name, x header, L entry, the header's own with
- * its prefix. */
+/* The path that counts: sparse name, x header, L entry, the header's own with its prefix. */
 static int choose_path(struct bsn_tar *tar, const struct bsn_tar_header *header, bool *ret_slash, struct basin_error *err)
 {
 	bool posix = memcmp(header->magic, "ustar", 6) == 0;
@@ -373,8 +366,7 @@ static int add_gnu_stretches(struct bsn_tar *tar, const char *map, size_t count)
 	return 0;
 }
 
-/* The map of GNU's own sparse type: four stretches in the header, 21 in each
- * block that follows. */
+/* The map of GNU's own sparse type: four stretches in the header, 21 in each block that follows. */
 static int read_gnu_map(struct bsn_tar *tar, const struct bsn_tar_header *header, struct basin_error *err)
 {
 	int64_t size;
@@ -402,8 +394,7 @@ static int read_gnu_map(struct bsn_tar *tar, const struct bsn_tar_header *header
 	return 0;
 }
 
-/* PAX sparse 1.0: "count\noffset\nlength\n..." at the head of the data, in
- * whole blocks. One number of it. */
+/* PAX sparse 1.0: "count\noffset\nlength\n..." at the head of the data, in whole blocks. One number of it. */
 static int next_map_number(struct bsn_tar *tar, const char **block, size_t *at, uint64_t *ret_number, struct basin_error *err)
 {
 	char digits[24];
@@ -451,8 +442,7 @@ static int read_inline_map(struct bsn_tar *tar, struct basin_error *err)
 	return r;
 }
 
-/* A sparse file's stretches must lie within its length and add up to the data
- * that is stored. */
+/* A sparse file's stretches must lie within its length and add up to the data that is stored. */
 static int check_map(const struct bsn_tar *tar, struct basin_error *err)
 {
 	const struct bsn_pax *pax = &tar->pax;
