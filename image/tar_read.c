@@ -12,10 +12,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "image/tar_header.h"
-#include "image/tar_pax.h"
-
-#define BUFFER_ROOM ((size_t)256 * 1024)
+#include "image/tar_reader.h"
 
 const struct bsn_tar_limits bsn_tar_default_limits = {
 	.entries = (uint64_t)4 << 20,
@@ -25,36 +22,7 @@ const struct bsn_tar_limits bsn_tar_default_limits = {
 	.xattr_bytes = (size_t)256 << 10,
 };
 
-struct bsn_tar {
-	struct bsn_stream data_stream;
-	struct bsn_stream *from;
-	struct bsn_tar_limits limits;
-	bool end_optional;
-	bool ended;      /* the stream has no more */
-	bool finished;   /* the end of the archive was read */
-	uint64_t offset; /* of buffer[at] in the stream */
-	uint64_t headers;
-	uint64_t left;  /* data of the current entry not yet handed out or skipped, map
-                    of a sparse 1.0 file excluded */
-	size_t padding; /* what follows it up to a whole block */
-	size_t stretch; /* the stretch that the next piece belongs to, and how much of
-                     it is done */
-	uint64_t stretch_done;
-	struct bsn_tar_stretch whole;
-	struct bsn_tar_entry entry;
-	struct bsn_pax pax;
-	struct bsn_pax global;
-	char *long_path; /* from GNU L and K entries */
-	char *long_link;
-	char *path; /* the entry's */
-	char *link;
-	size_t at;
-	size_t length;
-	char buffer[BUFFER_ROOM];
-};
-
-static int __attribute__((format(printf, 3, 4)))
-damaged(const struct bsn_tar *tar, struct basin_error *err, const char *format, ...)
+int bsn_tar_damaged(const struct bsn_tar *tar, struct basin_error *err, const char *format, ...)
 {
 	auto_str struct bsn_str text = { 0 };
 	va_list arguments;
@@ -65,7 +33,7 @@ damaged(const struct bsn_tar *tar, struct basin_error *err, const char *format, 
 			(unsigned long long)tar->offset, bsn_str_text(&text));
 }
 
-static int no_memory(struct basin_error *err)
+int bsn_tar_no_memory(struct basin_error *err)
 {
 	return bsn_fail_sys(err, ENOMEM, "cannot read a tar archive");
 }
@@ -81,13 +49,13 @@ static ssize_t fill(struct bsn_tar *tar, size_t want, struct basin_error *err)
 {
 	if (tar->at == tar->length)
 		tar->at = tar->length = 0;
-	if (tar->at > BUFFER_ROOM - want) {
+	if (tar->at > BSN_TAR_BUFFER - want) {
 		memmove(tar->buffer, tar->buffer + tar->at, tar->length - tar->at);
 		tar->length -= tar->at;
 		tar->at = 0;
 	}
 	while (tar->length - tar->at < want && !tar->ended) {
-		ssize_t n = bsn_stream_read(tar->from, tar->buffer + tar->length, BUFFER_ROOM - tar->length, err);
+		ssize_t n = bsn_stream_read(tar->from, tar->buffer + tar->length, BSN_TAR_BUFFER - tar->length, err);
 		if (n < 0)
 			return n;
 		tar->ended = n == 0;
@@ -96,14 +64,13 @@ static ssize_t fill(struct bsn_tar *tar, size_t want, struct basin_error *err)
 	return (ssize_t)(tar->length - tar->at);
 }
 
-/* The next block, consumed: 1, or 0 at the end of the stream. Valid until the next fill. */
-static int next_block(struct bsn_tar *tar, const char **ret_block, struct basin_error *err)
+int bsn_tar_next_block(struct bsn_tar *tar, const char **ret_block, struct basin_error *err)
 {
 	ssize_t n = fill(tar, BSN_TAR_UNIT, err);
 	if (n <= 0)
 		return (int)n;
 	if ((size_t)n < BSN_TAR_UNIT)
-		return damaged(tar, err, "the archive ends in the middle of a block");
+		return bsn_tar_damaged(tar, err, "the archive ends in the middle of a block");
 	*ret_block = tar->buffer + tar->at;
 	consume(tar, BSN_TAR_UNIT);
 	return 1;
@@ -116,7 +83,7 @@ static int skip(struct bsn_tar *tar, uint64_t length, struct basin_error *err)
 		if (n < 0)
 			return (int)n;
 		if (n == 0)
-			return damaged(tar, err, "the archive ends in the middle of a file's data");
+			return bsn_tar_damaged(tar, err, "the archive ends in the middle of a file's data");
 		size_t some = (uint64_t)n < length ? (size_t)n : (size_t)length;
 		consume(tar, some);
 		length -= some;
@@ -128,17 +95,17 @@ static int skip(struct bsn_tar *tar, uint64_t length, struct basin_error *err)
 static int read_body(struct bsn_tar *tar, uint64_t size, char **ret_body, struct basin_error *err)
 {
 	if (size > tar->limits.extension_bytes)
-		return damaged(tar, err, "an extension header of %llu bytes is too long", (unsigned long long)size);
+		return bsn_tar_damaged(tar, err, "an extension header of %llu bytes is too long", (unsigned long long)size);
 	auto_free char *body = malloc((size_t)size + 1);
 	if (body == NULL)
-		return no_memory(err);
+		return bsn_tar_no_memory(err);
 	size_t have = 0;
 	while (have < size) {
 		ssize_t n = fill(tar, 1, err);
 		if (n < 0)
 			return (int)n;
 		if (n == 0)
-			return damaged(tar, err, "the archive ends in the middle of an extension header");
+			return bsn_tar_damaged(tar, err, "the archive ends in the middle of an extension header");
 		size_t some = (size_t)n < (size_t)size - have ? (size_t)n : (size_t)size - have;
 		memcpy(body + have, tar->buffer + tar->at, some);
 		consume(tar, some);
@@ -159,7 +126,7 @@ static int take_long(struct bsn_tar *tar, char **text, uint64_t size, struct bas
 	free(*text);
 	*text = body;
 	if (strnlen(body, (size_t)size) + 1 < size)
-		return damaged(tar, err, "a long name holds a NUL byte");
+		return bsn_tar_damaged(tar, err, "a long name holds a NUL byte");
 	return 0;
 }
 
@@ -174,8 +141,8 @@ static int take_extension(struct bsn_tar *tar, char type, uint64_t size, struct 
 		return r;
 	r = bsn_pax_parse(type == 'g' ? &tar->global : &tar->pax, body, (size_t)size, type == 'g', &tar->limits, &problem);
 	if (r == -ENOMEM)
-		return no_memory(err);
-	return r < 0 ? damaged(tar, err, "%s", problem) : 0;
+		return bsn_tar_no_memory(err);
+	return r < 0 ? bsn_tar_damaged(tar, err, "%s", problem) : 0;
 }
 
 /* Forgets what was said about the last entry and goes past its data. */
@@ -205,25 +172,25 @@ static int leave_entry(struct bsn_tar *tar, struct basin_error *err)
 static int next_header(struct bsn_tar *tar, struct bsn_tar_header *header, struct basin_error *err)
 {
 	const char *block;
-	int r = next_block(tar, &block, err);
+	int r = bsn_tar_next_block(tar, &block, err);
 	if (r < 0)
 		return r;
 	bool zero = r > 0 && bsn_tar_is_zero(block);
 	if (zero)
-		r = next_block(tar, &block, err);
+		r = bsn_tar_next_block(tar, &block, err);
 	if (r < 0)
 		return r;
 	if (r == 0 && tar->end_optional)
 		return 0;
 	if (r == 0)
-		return damaged(tar, err, "the archive is cut off: its two closing zero blocks are missing");
+		return bsn_tar_damaged(tar, err, "the archive is cut off: its two closing zero blocks are missing");
 	if (zero)
-		return bsn_tar_is_zero(block) ? 0 : damaged(tar, err, "a lone zero block between entries");
+		return bsn_tar_is_zero(block) ? 0 : bsn_tar_damaged(tar, err, "a lone zero block between entries");
 	memcpy(header, block, sizeof(*header));
 	if (!bsn_tar_checksum_matches(header))
-		return damaged(tar, err, "this is not a tar header: its check sum does not match");
+		return bsn_tar_damaged(tar, err, "this is not a tar header: its check sum does not match");
 	if (++tar->headers > tar->limits.entries)
-		return damaged(tar, err, "there are more than %llu headers", (unsigned long long)tar->limits.entries);
+		return bsn_tar_damaged(tar, err, "there are more than %llu headers", (unsigned long long)tar->limits.entries);
 	return 1;
 }
 
@@ -270,15 +237,15 @@ static int choose_path(struct bsn_tar *tar, const struct bsn_tar_header *header,
 		bsn_str_add_bytes(&path, header->name, strnlen(header->name, sizeof(header->name)));
 	}
 	if (path.failed)
-		return no_memory(err);
+		return bsn_tar_no_memory(err);
 	size_t length = path.length;
 	while (length > 1 && path.data[length - 1] == '/')
 		length--;
 	*ret_slash = length < path.length;
 	if (length == 0)
-		return damaged(tar, err, "it has no name");
+		return bsn_tar_damaged(tar, err, "it has no name");
 	if (length > tar->limits.path_bytes)
-		return damaged(tar, err, "its path is longer than %zu bytes", tar->limits.path_bytes);
+		return bsn_tar_damaged(tar, err, "its path is longer than %zu bytes", tar->limits.path_bytes);
 	path.data[length] = '\0';
 	tar->path = bsn_str_give(&path);
 	return 0;
@@ -289,9 +256,9 @@ static int choose_link(struct bsn_tar *tar, const struct bsn_tar_header *header,
 	const char *said = tar->pax.link != NULL ? tar->pax.link : tar->long_link;
 	tar->link = said != NULL ? strdup(said) : strndup(header->link, sizeof(header->link));
 	if (tar->link == NULL)
-		return no_memory(err);
+		return bsn_tar_no_memory(err);
 	if (strlen(tar->link) > tar->limits.path_bytes)
-		return damaged(tar, err, "its link target is longer than %zu bytes", tar->limits.path_bytes);
+		return bsn_tar_damaged(tar, err, "its link target is longer than %zu bytes", tar->limits.path_bytes);
 	return 0;
 }
 
@@ -302,7 +269,7 @@ static int check_depth(const struct bsn_tar *tar, struct basin_error *err)
 		at += strspn(at, "/");
 		depth += *at != '\0' && strncmp(at, "./", 2) != 0;
 	}
-	return depth > tar->limits.depth ? damaged(tar, err, "its path has more than %u parts", tar->limits.depth) : 0;
+	return depth > tar->limits.depth ? bsn_tar_damaged(tar, err, "its path has more than %u parts", tar->limits.depth) : 0;
 }
 
 static int parse_id(const char *field, size_t size, uint32_t *ret_id)
@@ -336,7 +303,7 @@ static int take_attributes(struct bsn_tar *tar, const struct bsn_tar_header *hea
 			r = parse_id(header->minor, sizeof(header->minor), &numbers[3]);
 	}
 	if (r < 0)
-		return damaged(tar, err, "a number in the header is malformed or out of range");
+		return bsn_tar_damaged(tar, err, "a number in the header is malformed or out of range");
 	entry->mode = (mode_t)mode & 07777;
 	entry->uid = pax->has_uid ? pax->uid : global->has_uid ? global->uid : numbers[0];
 	entry->gid = pax->has_gid ? pax->gid : global->has_gid ? global->gid : numbers[1];
@@ -349,134 +316,26 @@ static int take_attributes(struct bsn_tar *tar, const struct bsn_tar_header *hea
 	return 0;
 }
 
-static int add_gnu_stretches(struct bsn_tar *tar, const char *map, size_t count)
-{
-	for (size_t i = 0; i < count; i++, map += 24) {
-		int64_t offset;
-		int64_t length;
-		if (map[0] == '\0')
-			return 0;
-		if (bsn_tar_parse_field(map, 12, &offset) < 0 || bsn_tar_parse_field(map + 12, 12, &length) < 0 || offset < 0 ||
-		    length < 0)
-			return -EBADMSG;
-		int r = bsn_pax_add_stretch(&tar->pax, (uint64_t)offset, (uint64_t)length, &tar->limits);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* The map of GNU's own sparse type: four stretches in the header, 21 in each block that follows. */
-static int read_gnu_map(struct bsn_tar *tar, const struct bsn_tar_header *header, struct basin_error *err)
-{
-	int64_t size;
-	bool more = header->tail.gnu.more != '\0';
-	int r = bsn_tar_parse_field(header->tail.gnu.real_size, sizeof(header->tail.gnu.real_size), &size);
-	if (r >= 0 && size >= 0)
-		r = add_gnu_stretches(tar, header->tail.gnu.map[0], 4);
-	while (r >= 0 && more) {
-		const char *block;
-		int got = next_block(tar, &block, err);
-		if (got < 0)
-			return got;
-		if (got == 0)
-			return damaged(tar, err, "the archive ends in the middle of a sparse map");
-		more = block[504] != '\0';
-		r = add_gnu_stretches(tar, block, 21);
-	}
-	if (r == -ENOMEM)
-		return no_memory(err);
-	if (r < 0 || size < 0)
-		return damaged(tar, err, "a malformed sparse map");
-	tar->pax.sparse = true;
-	tar->pax.has_sparse_size = true;
-	tar->pax.sparse_size = (uint64_t)size;
-	return 0;
-}
-
-/* PAX sparse 1.0: "count\noffset\nlength\n..." at the head of the data, in whole blocks. One number of it. */
-static int next_map_number(struct bsn_tar *tar, const char **block, size_t *at, uint64_t *ret_number, struct basin_error *err)
-{
-	char digits[24];
-	size_t length = 0;
-	for (;;) {
-		if (*at == BSN_TAR_UNIT) {
-			int r = tar->left < BSN_TAR_UNIT ? 0 : next_block(tar, block, err);
-			if (r <= 0)
-				return r < 0 ? r : damaged(tar, err, "a sparse map that does not end");
-			tar->left -= BSN_TAR_UNIT;
-			*at = 0;
-		}
-		char c = (*block)[(*at)++];
-		if (c == '\n')
-			break;
-		if (length == sizeof(digits))
-			return damaged(tar, err, "a malformed sparse map");
-		digits[length++] = c;
-	}
-	if (bsn_pax_parse_number(digits, length, INT64_MAX, ret_number) < 0)
-		return damaged(tar, err, "a malformed sparse map");
-	return 0;
-}
-
-static int read_inline_map(struct bsn_tar *tar, struct basin_error *err)
-{
-	const char *block = NULL;
-	size_t at = BSN_TAR_UNIT;
-	uint64_t count = 0;
-	int r = next_map_number(tar, &block, &at, &count, err);
-	for (uint64_t i = 0; i < count && r >= 0; i++) {
-		uint64_t offset;
-		uint64_t length;
-		r = next_map_number(tar, &block, &at, &offset, err);
-		if (r >= 0)
-			r = next_map_number(tar, &block, &at, &length, err);
-		if (r < 0)
-			break;
-		r = bsn_pax_add_stretch(&tar->pax, offset, length, &tar->limits);
-		if (r == -ENOMEM)
-			return no_memory(err);
-		if (r < 0)
-			return damaged(tar, err, "a malformed sparse map");
-	}
-	return r;
-}
-
-/* A sparse file's stretches must lie within its length and add up to the data that is stored. */
-static int check_map(const struct bsn_tar *tar, struct basin_error *err)
-{
-	const struct bsn_pax *pax = &tar->pax;
-	uint64_t stored = 0;
-	for (size_t i = 0; i < pax->stretch_count; i++) {
-		stored += pax->stretches[i].length;
-		if (pax->stretches[i].offset + pax->stretches[i].length > pax->sparse_size || stored > tar->left)
-			return damaged(tar, err, "a sparse map that does not fit the file");
-	}
-	if (!pax->has_sparse_size || pax->half_stretch || stored != tar->left)
-		return damaged(tar, err, "a sparse map that does not fit the file");
-	return 0;
-}
-
 /* Decides the length of the data, in the archive and of the file. */
 static int settle(struct bsn_tar *tar, const struct bsn_tar_header *header, uint64_t stored, struct basin_error *err)
 {
 	struct bsn_tar_entry *entry = &tar->entry;
 	struct bsn_pax *pax = &tar->pax;
 	if (entry->type == BSN_TAR_HARDLINK && stored > 0)
-		return damaged(tar, err, "a hard link with data of its own");
+		return bsn_tar_damaged(tar, err, "a hard link with data of its own");
 	if (pax->sparse && entry->type != BSN_TAR_FILE)
-		return damaged(tar, err, "a sparse map on something that is not a file");
+		return bsn_tar_damaged(tar, err, "a sparse map on something that is not a file");
 	if (entry->type != BSN_TAR_FILE)
 		return 0;
 	tar->left = stored;
 	tar->padding = (BSN_TAR_UNIT - stored % BSN_TAR_UNIT) % BSN_TAR_UNIT;
 	int r = 0;
 	if (header->type == 'S')
-		r = read_gnu_map(tar, header, err);
+		r = bsn_tar_read_gnu_map(tar, header, err);
 	else if (pax->sparse && pax->sparse_major == 1)
-		r = read_inline_map(tar, err);
+		r = bsn_tar_read_inline_map(tar, err);
 	if (r >= 0 && pax->sparse)
-		r = check_map(tar, err);
+		r = bsn_tar_check_map(tar, err);
 	if (r < 0)
 		return r;
 	tar->whole = (struct bsn_tar_stretch){ 0, stored };
@@ -494,7 +353,7 @@ static int take_entry(struct bsn_tar *tar, const struct bsn_tar_header *header, 
 	bool slash = false;
 	int r = choose_path(tar, header, &slash, err);
 	if (r >= 0 && entry_type(header, slash, stored, &entry->type) < 0)
-		r = damaged(tar, err, "\"%.200s\" has the unknown type \\%03o", tar->path, (unsigned char)header->type);
+		r = bsn_tar_damaged(tar, err, "\"%.200s\" has the unknown type \\%03o", tar->path, (unsigned char)header->type);
 	if (r >= 0)
 		r = choose_link(tar, header, err);
 	if (r >= 0)
@@ -507,7 +366,7 @@ static int take_entry(struct bsn_tar *tar, const struct bsn_tar_header *header, 
 		return r;
 	bool links = entry->type == BSN_TAR_SYMLINK || entry->type == BSN_TAR_HARDLINK;
 	if (links && tar->link[0] == '\0')
-		return damaged(tar, err, "\"%.200s\" is a link to nothing", tar->path);
+		return bsn_tar_damaged(tar, err, "\"%.200s\" is a link to nothing", tar->path);
 	entry->path = tar->path;
 	entry->link = links ? tar->link : "";
 	return 1;
@@ -529,7 +388,7 @@ int bsn_tar_next(struct bsn_tar *tar, const struct bsn_tar_entry **ret_entry, st
 		if (r <= 0)
 			break;
 		if (bsn_tar_parse_field(header.size, sizeof(header.size), &size) < 0 || size < 0)
-			return damaged(tar, err, "its size is malformed or out of range");
+			return bsn_tar_damaged(tar, err, "its size is malformed or out of range");
 		if (memchr("xgLK", header.type, 4) == NULL) {
 			r = take_entry(tar, &header, (uint64_t)size, err);
 			if (r > 0)
@@ -558,7 +417,7 @@ ssize_t bsn_tar_data(struct bsn_tar *tar, const void **ret_data, uint64_t *ret_o
 	if (n < 0)
 		return n;
 	if (n == 0)
-		return damaged(tar, err, "the archive ends in the middle of \"%.200s\"", entry->path);
+		return bsn_tar_damaged(tar, err, "the archive ends in the middle of \"%.200s\"", entry->path);
 	uint64_t wanted = stretch->length - tar->stretch_done;
 	size_t some = (uint64_t)n < wanted ? (size_t)n : (size_t)wanted;
 	*ret_data = tar->buffer + tar->at;
@@ -573,14 +432,14 @@ static ssize_t read_data(struct bsn_stream *stream, void *buffer, size_t room, s
 {
 	struct bsn_tar *tar = (struct bsn_tar *)stream;
 	if (tar->entry.sparse)
-		return damaged(tar, err, "\"%.200s\" is a sparse file where plain data is expected", tar->entry.path);
+		return bsn_tar_damaged(tar, err, "\"%.200s\" is a sparse file where plain data is expected", tar->entry.path);
 	if (tar->left == 0 || room == 0)
 		return 0;
 	ssize_t n = fill(tar, 1, err);
 	if (n < 0)
 		return n;
 	if (n == 0)
-		return damaged(tar, err, "the archive ends in the middle of \"%.200s\"", tar->entry.path);
+		return bsn_tar_damaged(tar, err, "the archive ends in the middle of \"%.200s\"", tar->entry.path);
 	size_t some = (size_t)n < room ? (size_t)n : room;
 	some = tar->left < some ? (size_t)tar->left : some;
 	memcpy(buffer, tar->buffer + tar->at, some);
@@ -600,7 +459,7 @@ int bsn_tar_new(struct bsn_stream *from, const struct bsn_tar_limits *limits, bo
 {
 	struct bsn_tar *tar = malloc(sizeof(*tar));
 	if (tar == NULL)
-		return no_memory(err);
+		return bsn_tar_no_memory(err);
 	memset(tar, 0, offsetof(struct bsn_tar, buffer));
 	tar->data_stream.read = read_data;
 	tar->from = from;
