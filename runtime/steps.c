@@ -53,10 +53,38 @@ static int attach_devices(const struct bsn_run *run, struct basin_error *err)
 	return bsn_cgroup_devices_attach(run->cgroup, rules, total, err);
 }
 
+/* A new cgroup has no limits: where its controller is missing, "no limit" needs none. */
+static int drop_unlimited(struct bsn_run *run, struct basin_error *err)
+{
+	struct bsn_cgroup_resources *resources = &run->config->resources;
+	struct {
+		int64_t *value;
+		enum bsn_controller controller;
+	} limits[] = {
+		{ &resources->pids_max, BSN_CONTROLLER_PIDS },          { &resources->cpu_quota, BSN_CONTROLLER_CPU },
+		{ &resources->memory_max, BSN_CONTROLLER_MEMORY },      { &resources->memory_high, BSN_CONTROLLER_MEMORY },
+		{ &resources->memory_swap_max, BSN_CONTROLLER_MEMORY },
+	};
+	uint32_t available = 0;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (*limits[i].value != BSN_CGROUP_MAX)
+			continue;
+		int r = available == 0 ? bsn_cgroup_controllers(&run->container.tree, &available, err) : 0;
+		if (r < 0)
+			return r;
+		if ((available & BSN_CONTROLLER_BIT(limits[i].controller)) == 0)
+			*limits[i].value = BSN_CGROUP_UNSET;
+		available |= BSN_CONTROLLER_BIT(BSN_CONTROLLERS); /* read */
+	}
+	return 0;
+}
+
 static int apply_cgroup(void *data, const char *value, struct basin_error *err)
 {
 	struct bsn_run *run = data;
-	int r = bsn_cgroup_create(&run->container.tree, value, &run->config->resources, &run->cgroup, err);
+	int r = drop_unlimited(run, err);
+	if (r >= 0)
+		r = bsn_cgroup_create(&run->container.tree, value, &run->config->resources, &run->cgroup, err);
 	if ((r == -EACCES || r == -EPERM || r == -EROFS) && can_do_without(run->config))
 		return 0;
 	if (r < 0)
