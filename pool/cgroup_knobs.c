@@ -217,12 +217,19 @@ static const char *format_knob(const struct bsn_cgroup_resources *resources, con
 	return value;
 }
 
+/* "max" where the file is missing, since its controller is: there is no limit then, and so none to lift. Engines write it as a default. */
+static bool lifts(const struct bsn_cgroup_resources *resources, const struct knob *knob)
+{
+	return !knob->text && number_of(resources, knob) == BSN_CGROUP_MAX;
+}
+
 static int write_table(const struct target *target, const struct bsn_cgroup_resources *resources, struct basin_error *err)
 {
 	for (size_t i = 0; i < KNOBS; i++) {
 		char room[VALUE_ROOM];
 		const char *value = format_knob(resources, &knobs[i], room);
-		if (value == NULL)
+		if (value == NULL ||
+		    (!target->create && lifts(resources, &knobs[i]) && faccessat(target->fd, knobs[i].file, F_OK, 0) < 0))
 			continue;
 		int r = knobs[i].write != NULL ? knobs[i].write(target, resources, value, err)
 					       : put_checked(target, knobs[i].file, value, err);
@@ -318,7 +325,7 @@ int bsn_cgroup_write_knobs(int fd, bool create, const struct bsn_cgroup_resource
 static bool is_set(const struct bsn_cgroup_resources *resources, const struct knob *knob)
 {
 	char room[VALUE_ROOM];
-	return format_knob(resources, knob, room) != NULL;
+	return format_knob(resources, knob, room) != NULL && !lifts(resources, knob);
 }
 
 /* The controller whose knob a file name is: what stands before its first dot; BSN_CONTROLLERS for "cgroup" and unknown ones. */

@@ -303,15 +303,23 @@ static int parse_device_rules(struct bsn_cgroup_resources *resources, const json
 	return r;
 }
 
-static int parse_pids(struct bsn_cgroup_resources *resources, const json_t *json, const char *path, struct basin_error *err)
+/*
+ * 0: until 1.3 the spec said "no limit" and podman writes it for that; since then it is a limit like any other, of which the payload
+ * itself is the first task.
+ */
+static int64_t limit_of_zero(const char *version)
+{
+	return version != NULL && strtol(version + 2, NULL, 10) >= 3 ? 1 : BSN_CGROUP_MAX;
+}
+
+static int parse_pids(struct bsn_config *config, const json_t *json, const char *path, struct basin_error *err)
 {
 	int64_t limit = BSN_CGROUP_UNSET;
 	char at[BSN_CONFIG_PATH];
 	bsn_format(at, sizeof(at), "%s.pids", path);
 	int r = bsn_json_get_int(json, at, "limit", INT64_MIN + 1, AMOUNT_MAX, &limit, err);
-	/* 0 would let nothing start at all; the payload itself is one task. */
 	if (r > 0)
-		resources->pids_max = limit < 0 ? BSN_CGROUP_MAX : limit == 0 ? 1 : limit;
+		config->resources.pids_max = limit > 0 ? limit : limit == 0 ? limit_of_zero(config->oci_version) : BSN_CGROUP_MAX;
 	return r;
 }
 
@@ -340,7 +348,7 @@ int bsn_config_resources(struct bsn_config *config, const json_t *json, const ch
 	if (r >= 0)
 		r = bsn_json_get_object(json, path, "pids", &part, err);
 	if (r > 0)
-		r = parse_pids(resources, part, path, err);
+		r = parse_pids(config, part, path, err);
 	if (r >= 0)
 		r = parse_hugepages(resources, json, path, err);
 	if (r >= 0)

@@ -433,6 +433,27 @@ static void resources_are_in_the_kernels_terms(void **state)
 	bsn_config_free(config);
 }
 
+static void no_tasks_means_what_the_version_says(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *version;
+		int64_t limit;
+	} cases[] = { { "1.0.2-dev", BSN_CGROUP_MAX }, { "1.2.1", BSN_CGROUP_MAX }, { "1.3.0", 1 } };
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bsn_config *config = NULL;
+		struct basin_error err;
+		char text[512];
+		snprintf(text, sizeof(text),
+			 "{\"ociVersion\":\"%s\",\"root\":{\"path\":\"r\"},\"process\":{\"cwd\":\"/\",\"args\":[\"a\"]},"
+			 "\"linux\":{\"resources\":{\"pids\":{\"limit\":0}}}}",
+			 cases[i].version);
+		assert_int_equal(bsn_config_parse(text, strlen(text), 0, &config, &err), 0);
+		assert_int_equal(config->resources.pids_max, cases[i].limit);
+		bsn_config_free(config);
+	}
+}
+
 static void seccomp_is_kept_without_its_listener(void **state)
 {
 	(void)state;
@@ -484,6 +505,7 @@ int main(void)
 		cmocka_unit_test(mount_options_become_flags),
 		cmocka_unit_test(mount_options_are_sorted),
 		cmocka_unit_test(resources_are_in_the_kernels_terms),
+		cmocka_unit_test(no_tasks_means_what_the_version_says),
 		cmocka_unit_test(seccomp_is_kept_without_its_listener),
 		cmocka_unit_test(hooks_and_annotations),
 	};
