@@ -135,6 +135,17 @@ int bsn_nft_network_create(struct bsn_nft *nft, const struct bsn_nft_network *ne
 	return run_str(nft, &commands, "make the packet rules of network", network->name, err);
 }
 
+int bsn_nft_network_exists(struct bsn_nft *nft, const char *bridge, struct basin_error *err)
+{
+	auto_str struct bsn_str commands = { 0 };
+	struct basin_error problem;
+	bsn_str_addf(&commands, "get element inet %s bridges { \"%s\" }\n", nft->table, bridge);
+	int r = run_str(nft, &commands, "look for the packet rules of", bridge, &problem);
+	if (r < 0 && r != -ENOENT && err != NULL)
+		*err = problem;
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
 int bsn_nft_member_create(struct bsn_nft *nft, const struct bsn_nft_member *member, struct basin_error *err)
 {
 	auto_str struct bsn_str commands = { 0 };

@@ -45,6 +45,8 @@ struct bsn_nft_member {
 
 /* With the table, when it is not there. */
 int bsn_nft_network_create(struct bsn_nft *nft, const struct bsn_nft_network *network, struct basin_error *err);
+/* 1 or 0. */
+int bsn_nft_network_exists(struct bsn_nft *nft, const char *bridge, struct basin_error *err);
 /* With its members, and the table with the last network. */
 int bsn_nft_network_destroy(struct bsn_nft *nft, const char *name, const char *bridge, struct basin_error *err);
 
