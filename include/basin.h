@@ -202,6 +202,30 @@ BASIN_PUBLIC int basin_env_logs(struct basin *basin, const char *name, int64_t t
 /* Copies in_fd to the payload's input and its output, from now on, to out_fd, until it is down or in_fd fails. */
 BASIN_PUBLIC int basin_env_attach(struct basin *basin, const char *name, int in_fd, int out_fd, struct basin_error *err);
 
+/* --- networks: a bridge with its address range --- */
+
+struct basin_net_options {
+	size_t size;
+	const char *subnet; /* "10.77.0.0/24"; NULL: the first free one of 10.88.0.0/16 */
+	int no_nat;         /* 1: its addresses are routed as they are, and reachable from outside */
+};
+#define BASIN_NET_OPTIONS_INIT                                                                                                   \
+	{                                                                                                                        \
+		.size = sizeof(struct basin_net_options)                                                                         \
+	}
+
+/* options may be NULL, as may ret_json: the network as basin_net_show gives it. */
+BASIN_PUBLIC int basin_net_create(struct basin *basin, const char *name, const struct basin_net_options *options, char **ret_json,
+				  struct basin_error *err);
+BASIN_PUBLIC int basin_net_show(struct basin *basin, const char *name, char **ret_json, struct basin_error *err);
+BASIN_PUBLIC int basin_net_list(struct basin *basin, char **ret_json, struct basin_error *err);
+/* BASIN_BUSY while an environment has an address on it. The last one restores the host's net.ipv4.ip_forward. */
+BASIN_PUBLIC int basin_net_remove(struct basin *basin, const char *name, struct basin_error *err);
+/* Every address of the network (NULL: of all) with its owner: an array of objects. */
+BASIN_PUBLIC int basin_net_allocations(struct basin *basin, const char *name, char **ret_json, struct basin_error *err);
+/* Makes again what is missing of the networks on this host, as after `nft flush ruleset`. */
+BASIN_PUBLIC int basin_net_reload(struct basin *basin, struct basin_error *err);
+
 /* --- the whole --- */
 
 /* Compares what should be with what is, and finishes or undoes what was interrupted; dry_run only says so. An array of findings, empty

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/lock.h"
@@ -63,4 +64,9 @@ int bsn_forwarding_restore(int dirfd, struct basin_error *err)
 	if (r >= 0)
 		bsn_sys_unlinkat(dirfd, LOCK, 0);
 	return r < 0 && r != -ENOENT ? bsn_fail_sys(err, -r, "cannot restore net.ipv4.ip_forward") : 0;
+}
+
+int bsn_forwarding_kept(int dirfd)
+{
+	return faccessat(dirfd, KEPT, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }

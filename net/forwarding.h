@@ -10,5 +10,7 @@
 int bsn_forwarding_enable(int dirfd, struct basin_error *err);
 /* Puts the kept value back and forgets it. Nothing kept: nothing done. */
 int bsn_forwarding_restore(int dirfd, struct basin_error *err);
+/* Whether one is kept: 1 or 0. */
+int bsn_forwarding_kept(int dirfd);
 
 #endif

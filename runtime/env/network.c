@@ -81,8 +81,8 @@ int bsn_network_up(struct basin *basin, const char *network, struct basin_error 
 	return r < 0 ? r : bsn_network_raise(&host, &place, true, err);
 }
 
-static int attach_link(const struct bsn_network_host *host, const struct bsn_network_place *place, const char *env, uint32_t address,
-		       int netns_fd, const char *interface, struct basin_error *err)
+static int attach_link(const struct bsn_network_host *host, const struct bsn_network_place *place, const char *env,
+		       uint32_t address, int netns_fd, const char *interface, struct basin_error *err)
 {
 	auto_of(bsn_netlink_close) struct bsn_netlink *netlink = NULL;
 	char name[BSN_LINK_NAME];
@@ -104,8 +104,8 @@ static int attach_link(const struct bsn_network_host *host, const struct bsn_net
 	return r < 0 ? r : bsn_veth_create(netlink, &veth, err);
 }
 
-static int attach_rules(const struct bsn_network_host *host, const struct bsn_network_place *place, const char *env, uint32_t address,
-			struct basin_error *err)
+static int attach_rules(const struct bsn_network_host *host, const struct bsn_network_place *place, const char *env,
+			uint32_t address, struct basin_error *err)
 {
 	auto_of(bsn_nft_close) struct bsn_nft *nft = NULL;
 	struct bsn_nft_member member = { .address = address };

@@ -13,12 +13,13 @@
 #include "net/netlink.h"
 #include "pool/object.h"
 
-#define LOCK ".lock"
+#define LOCK    ".lock"
 #define LOCK_MS 60000
 /* Name servers run as an unprivileged user, who may walk to the hosts files but list nothing on the way. */
 #define WALK_MODE 0711
 
-int bsn_network_host_open(struct basin *basin, enum bsn_lock_mode mode, struct bsn_network_host *ret_host, struct basin_error *err)
+int bsn_network_host_open(struct basin *basin, enum bsn_lock_mode mode, struct bsn_network_host *ret_host,
+			  struct basin_error *err)
 {
 	auto_network_host struct bsn_network_host host = BSN_NETWORK_HOST_INIT;
 	host.basin = basin;
@@ -31,7 +32,8 @@ int bsn_network_host_open(struct basin *basin, enum bsn_lock_mode mode, struct b
 		return host.state_fd;
 	r = bsn_lock_take(host.state_fd, LOCK, mode, LOCK_MS, &host.lock_fd);
 	if (r < 0)
-		return bsn_fail(err, r == -EAGAIN ? BASIN_TIMEOUT : BASIN_INTERNAL, -r, "cannot lock the networks: another command has them");
+		return bsn_fail(err, r == -EAGAIN ? BASIN_TIMEOUT : BASIN_INTERNAL, -r,
+				"cannot lock the networks: another command has them");
 	*ret_host = host;
 	host.state_fd = host.lock_fd = -1;
 	return 0;
@@ -61,8 +63,8 @@ void bsn_network_place_name(const struct bsn_network_host *host, const char *nam
 	bsn_net_bridge_alias(host->scope, name, ret_place->alias);
 }
 
-static int read_definition(const struct bsn_network_host *host, const struct bsn_object *object, struct bsn_network_place *ret_place,
-			   struct basin_error *err)
+static int read_definition(const struct bsn_network_host *host, const struct bsn_object *object,
+			   struct bsn_network_place *ret_place, struct basin_error *err)
 {
 	auto_json json_t *json = NULL;
 	struct bsn_subnet subnet;
@@ -85,7 +87,8 @@ int bsn_network_place_load(const struct bsn_network_host *host, const char *name
 	auto_free struct bsn_object *object = NULL;
 	int r = bsn_object_get(host->ledger, BSN_NETWORK_KIND, name, &object, err);
 	if (r == -ENOENT)
-		return bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "network \"%s\" does not exist: make it with basin net create", name);
+		return bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "network \"%s\" does not exist: make it with basin net create",
+				name);
 	return r < 0 ? r : read_definition(host, object, ret_place, err);
 }
 
@@ -108,8 +111,8 @@ static int collect(const struct bsn_object *object, void *data)
 	return r;
 }
 
-int bsn_network_each(const struct bsn_network_host *host, int (*fn)(const struct bsn_network_place *place, void *data), void *data,
-		     struct basin_error *err)
+int bsn_network_each(const struct bsn_network_host *host, int (*fn)(const struct bsn_network_place *place, void *data),
+		     void *data, struct basin_error *err)
 {
 	struct walk walk = { .host = host, .err = err };
 	int r = bsn_object_each(host->ledger, BSN_NETWORK_KIND, collect, &walk, err);
@@ -182,7 +185,8 @@ static int mend_attached(struct mending *mending)
 	if (r < 0)
 		return r;
 	mending->links = links;
-	r = bsn_lease_each(mending->host->ledger, BSN_LEASE_ADDRESS, mending->place->name, NULL, mend_lease, mending, mending->err);
+	r = bsn_lease_each(mending->host->ledger, BSN_LEASE_ADDRESS, mending->place->name, NULL, mend_lease, mending,
+			   mending->err);
 	free(links);
 	return r;
 }

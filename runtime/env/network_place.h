@@ -27,10 +27,14 @@ struct bsn_network_host {
 	int lock_fd;  /* shared to attach and detach, exclusive to change networks */
 };
 
-int bsn_network_host_open(struct basin *basin, enum bsn_lock_mode mode, struct bsn_network_host *ret_host, struct basin_error *err);
+int bsn_network_host_open(struct basin *basin, enum bsn_lock_mode mode, struct bsn_network_host *ret_host,
+			  struct basin_error *err);
 void bsn_network_host_release(struct bsn_network_host *host);
 #define auto_network_host __attribute__((cleanup(bsn_network_host_release)))
-#define BSN_NETWORK_HOST_INIT { .state_fd = -1, .lock_fd = -1 }
+#define BSN_NETWORK_HOST_INIT                                                                                                    \
+	{                                                                                                                        \
+		.state_fd = -1, .lock_fd = -1                                                                                    \
+	}
 
 int bsn_network_nft_open(const struct bsn_network_host *host, struct bsn_nft **ret_nft, struct basin_error *err);
 
@@ -60,7 +64,7 @@ int bsn_network_raise(const struct bsn_network_host *host, const struct bsn_netw
 int bsn_network_raze(const struct bsn_network_host *host, const struct bsn_network_place *place, struct basin_error *err);
 
 /* Calls fn for every network that is defined, by name. */
-int bsn_network_each(const struct bsn_network_host *host, int (*fn)(const struct bsn_network_place *place, void *data), void *data,
-		     struct basin_error *err);
+int bsn_network_each(const struct bsn_network_host *host, int (*fn)(const struct bsn_network_place *place, void *data),
+		     void *data, struct basin_error *err);
 
 #endif

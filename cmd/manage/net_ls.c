@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/cmd.h"
+
+enum { OPT_FORMAT = 1 };
+
+static const struct cmd_option options[] = {
+	{ OPT_FORMAT, "format", 0, "FORMAT", "table or json" },
+	CMD_OPTIONS_END,
+};
+
+static const struct cmd_column columns[] = {
+	{ "NETWORK", "name", CMD_TEXT },
+	{ "SUBNET", "subnet", CMD_TEXT },
+	{ "GATEWAY", "gateway", CMD_TEXT },
+	{ "NAT", "nat", CMD_YESNO },
+	{ "UP", "up", CMD_YESNO },
+	{ "USED", "addresses.used", CMD_NUMBER },
+	{ "FREE", "addresses.free", CMD_NUMBER },
+};
+
+static int list(struct cmd_run *run)
+{
+	struct basin_error err = { 0 };
+	struct basin *basin;
+	enum cmd_format format = CMD_TABLE;
+	const char *value;
+	char *json;
+	int option;
+	while ((option = cmd_next(run, &value)) > 0)
+		if (cmd_value_format(run, value, &format) < 0)
+			return BASIN_USAGE;
+	if (option < 0 || cmd_want_arguments(run, 0, 0) < 0)
+		return BASIN_USAGE;
+	if (basin_open(&run->global->open, &basin, &err) < 0)
+		return cmd_report(run, &err);
+	int r = basin_net_list(basin, &json, &err);
+	basin_close(basin);
+	if (r < 0)
+		return cmd_report(run, &err);
+	r = cmd_print_table(run, format, json, columns, sizeof(columns) / sizeof(columns[0]));
+	basin_free(json);
+	return r;
+}
+
+const struct cmd_command cmd_net_ls = { .arguments = "", .options = options, .run = list };
