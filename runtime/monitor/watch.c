@@ -134,6 +134,15 @@ static void begin_up(struct bsn_monitor *monitor)
 	monitor->up = pid;
 }
 
+static void init_ended(struct bsn_monitor *monitor, int status)
+{
+	monitor->init = 0;
+	monitor->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	while (bsn_monitor_log_pump(monitor) > 0)
+		;
+	after_end(monitor, bsn_monitor_now_ms() - monitor->started_ms);
+}
+
 static void up_ended(struct bsn_monitor *monitor, int status)
 {
 	struct bsn_report report;
@@ -155,17 +164,14 @@ static void up_ended(struct bsn_monitor *monitor, int status)
 	monitor->started_ms = bsn_monitor_now_ms();
 	monitor->started_at = time(NULL);
 	bsn_monitor_tell(monitor, BSN_REPORT_STARTED, NULL);
-	if (monitor->stopping)
+	siginfo_t info;
+	if (waitid(P_PID, (id_t)monitor->init, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
+		/* Not ours: it ended while up lived, and somebody took its status. */
+		note(monitor, "the payload ended before it could be watched");
+		init_ended(monitor, W_EXITCODE(START_FAILED, 0));
+	} else if (monitor->stopping) {
 		kill(monitor->init, monitor->stop_signal); /* ours, and not reaped yet: the pid is its */
-}
-
-static void init_ended(struct bsn_monitor *monitor, int status)
-{
-	monitor->init = 0;
-	monitor->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-	while (bsn_monitor_log_pump(monitor) > 0)
-		;
-	after_end(monitor, bsn_monitor_now_ms() - monitor->started_ms);
+	}
 }
 
 static void down_ended(struct bsn_monitor *monitor, int status)
