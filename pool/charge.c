@@ -16,8 +16,6 @@
 #include "pool/pool_tree.h"
 #include "pool/query.h"
 
-#define AMOUNT_MAX (INT64_C(1) << 60)
-
 #define CHARGE_COLUMNS                                                                                                           \
 	"consumer, pool, cpu_request, memory_request, storage_request, pids_request, cpu_limit, memory_limit, "                  \
 	"storage_limit, pids_limit, cpu_weight, resources, bound, owner_pid, owner_start, owner_namespace, owner_boot, since"
@@ -31,10 +29,12 @@ static int read_row(struct bsn_query *query, struct bsn_charge *ret_charge, stru
 	int r = bsn_query_copy(query, 0, charge.consumer, sizeof(charge.consumer), err);
 	if (r >= 0)
 		r = bsn_query_copy(query, 1, charge.pool, sizeof(charge.pool), err);
+	if (r >= 0)
+		r = bsn_query_amounts(query, 2, &charge.request, err);
+	if (r >= 0)
+		r = bsn_query_amounts(query, 6, &charge.limit, err);
 	if (r < 0)
 		return r;
-	bsn_query_amounts(query, 2, &charge.request);
-	bsn_query_amounts(query, 6, &charge.limit);
 	if (!charge.bound)
 		bsn_query_owner(query, 13, &charge.owner);
 	*ret_charge = charge;
@@ -83,7 +83,7 @@ static int resolve_amount(const struct bsn_ask *ask, const struct bsn_pool *pool
 	int64_t request = ask->request.of[r];
 	int64_t limit = ask->limit.of[r];
 	bool whole = r == BASIN_STORAGE || r == BASIN_PIDS; /* these cannot be lent: there is no request without its limit */
-	if (request < BASIN_UNSET || limit < BASIN_UNSET || request > AMOUNT_MAX || limit > AMOUNT_MAX)
+	if (request < BASIN_UNSET || limit < BASIN_UNSET || request > BSN_AMOUNT_MAX || limit > BSN_AMOUNT_MAX)
 		return bsn_fail(err, BASIN_USAGE, ERANGE, "invalid amount of %s for \"%s\"", bsn_resource_name(r), ask->consumer);
 	if (request == BASIN_UNSET)
 		request = limit != BASIN_UNSET ? limit : pool->defaults.of[r];

@@ -99,10 +99,16 @@ bool bsn_query_null(struct bsn_query *query, int column)
 	return sqlite3_column_type(query->statement, column) == SQLITE_NULL;
 }
 
-void bsn_query_amounts(struct bsn_query *query, int column, struct basin_amounts *ret_amounts)
+int bsn_query_amounts(struct bsn_query *query, int column, struct basin_amounts *ret_amounts, struct basin_error *err)
 {
-	for (int i = 0; i < BASIN_RESOURCES; i++)
-		ret_amounts->of[i] = bsn_query_null(query, column + i) ? BASIN_UNSET : bsn_query_int(query, column + i);
+	for (int i = 0; i < BASIN_RESOURCES; i++) {
+		int64_t amount = bsn_query_int(query, column + i);
+		if (amount < BASIN_UNSET || amount > BSN_AMOUNT_MAX)
+			return bsn_fail(err, BASIN_DAMAGED, EUCLEAN, "the ledger is damaged: %lld is not an amount",
+					(long long)amount);
+		ret_amounts->of[i] = amount;
+	}
+	return 0;
 }
 
 void bsn_query_owner(struct bsn_query *query, int column, struct bsn_owner *ret_owner)

@@ -54,14 +54,13 @@ static int read_row(struct bsn_query *query, struct bsn_pool *ret_pool, struct b
 				 .cordoned = bsn_query_int(query, 23) != 0,
 				 .generation = bsn_query_int(query, 24),
 				 .created = bsn_query_int(query, 25) };
+	struct basin_amounts *const amounts[] = { &pool.capacity, &pool.guarantee, &pool.overcommit, &pool.defaults,
+						  &pool.reserve };
 	int r = bsn_query_copy(query, 0, pool.name, sizeof(pool.name), err);
+	for (int i = 0; i < 5 && r >= 0; i++)
+		r = bsn_query_amounts(query, 1 + i * BASIN_RESOURCES, amounts[i], err);
 	if (r < 0)
 		return r;
-	bsn_query_amounts(query, 1, &pool.capacity);
-	bsn_query_amounts(query, 5, &pool.guarantee);
-	bsn_query_amounts(query, 9, &pool.overcommit);
-	bsn_query_amounts(query, 13, &pool.defaults);
-	bsn_query_amounts(query, 17, &pool.reserve);
 	*ret_pool = pool;
 	return 0;
 }

@@ -14,9 +14,9 @@
 #include "pool/pool.h"
 #include "pool/pool_row.h"
 #include "pool/pool_tree.h"
+#include "pool/query.h"
 
 #define MIB            (INT64_C(1) << 20)
-#define AMOUNT_MAX     (INT64_C(1) << 60)
 #define OVERCOMMIT_MAX 1000000 /* a thousandfold */
 
 static const struct basin_amounts built_in_overcommit = { { 4000, 1000, 1000, 1000 } };
@@ -68,15 +68,15 @@ static int check_pool(const struct bsn_pool *pool, struct basin_error *err)
 {
 	char guarantee[32];
 	char capacity[32];
-	int r = check_range(pool, "capacity", &pool->capacity, 1, AMOUNT_MAX, err);
+	int r = check_range(pool, "capacity", &pool->capacity, 1, BSN_AMOUNT_MAX, err);
 	if (r >= 0)
-		r = check_range(pool, "guarantee", &pool->guarantee, 0, AMOUNT_MAX, err);
+		r = check_range(pool, "guarantee", &pool->guarantee, 0, BSN_AMOUNT_MAX, err);
 	if (r >= 0)
 		r = check_range(pool, "overcommit (in thousandths)", &pool->overcommit, 1, OVERCOMMIT_MAX, err);
 	if (r >= 0)
-		r = check_range(pool, "default", &pool->defaults, 0, AMOUNT_MAX, err);
+		r = check_range(pool, "default", &pool->defaults, 0, BSN_AMOUNT_MAX, err);
 	if (r >= 0)
-		r = check_range(pool, "reserve", &pool->reserve, 0, AMOUNT_MAX, err);
+		r = check_range(pool, "reserve", &pool->reserve, 0, BSN_AMOUNT_MAX, err);
 	if (r < 0 || bsn_streq(pool->name, "/"))
 		return r < 0 ? r : check_root(pool, err);
 	for (int i = 0; i < BASIN_RESOURCES; i++) {

@@ -95,6 +95,8 @@ static int add_pool(const struct bsn_pool *pool, void *data)
 		.parent = -1, .given_capacity = pool->capacity, .given_guarantee = pool->guarantee, .overcommit = pool->overcommit
 	};
 	if (tree->count == 0) {
+		if (!bsn_streq(pool->name, "/"))
+			return -EUCLEAN;
 		for (int r = 0; r < BASIN_RESOURCES; r++)
 			node->given_capacity.of[r] = loading->host->total.of[r] - bsn_pool_reserve(pool, loading->host, r);
 	} else {
@@ -131,7 +133,9 @@ static int add_requests(struct bsn_ledger *ledger, struct bsn_pool_tree *tree, s
 			return bsn_fail(err, BASIN_DAMAGED, EUCLEAN,
 					"the ledger is damaged: \"%s\" is charged to a pool that does not exist", last);
 		unsigned int resources = (unsigned int)bsn_query_int(&query, 2);
-		bsn_query_amounts(&query, 3, &request);
+		r = bsn_query_amounts(&query, 3, &request, err);
+		if (r < 0)
+			return r;
 		for (int i = 0; i < BASIN_RESOURCES; i++) {
 			int64_t *sum = &tree->nodes[at].requested.of[i];
 			if ((resources & BSN_RESOURCE_BIT(i)) == 0 || request.of[i] <= counted.of[i])
@@ -153,6 +157,8 @@ int bsn_pool_tree_load(struct bsn_ledger *ledger, const struct bsn_host *host, s
 		return bsn_fail_sys(err, ENOMEM, "cannot read the pools");
 	if (r == -EUCLEAN)
 		return bsn_fail(err, BASIN_DAMAGED, EUCLEAN, "the ledger is damaged: a pool stands without its parent");
+	if (r >= 0 && tree.count == 0)
+		return bsn_fail(err, BASIN_DAMAGED, EUCLEAN, "the ledger is damaged: it has no host");
 	if (r < 0)
 		return r;
 	r = add_requests(ledger, &tree, err);

@@ -14,6 +14,9 @@
 
 #include "pool/ledger.h"
 
+/* No amount is larger, so that sums of a few are far from overflowing. */
+#define BSN_AMOUNT_MAX (INT64_C(1) << 60)
+
 struct bsn_query {
 	struct bsn_ledger *ledger;
 	void *statement; /* sqlite3_stmt */
@@ -30,7 +33,8 @@ void bsn_query_close(struct bsn_query *query);
 int64_t bsn_query_int(struct bsn_query *query, int column);
 const char *bsn_query_text(struct bsn_query *query, int column);
 bool bsn_query_null(struct bsn_query *query, int column);
-void bsn_query_amounts(struct bsn_query *query, int column, struct basin_amounts *ret_amounts);
+/* DAMAGED when one is not an amount that can have come from us: BASIN_UNSET, or 0 to BSN_AMOUNT_MAX. */
+int bsn_query_amounts(struct bsn_query *query, int column, struct basin_amounts *ret_amounts, struct basin_error *err);
 void bsn_query_owner(struct bsn_query *query, int column, struct bsn_owner *ret_owner);
 /* Copies a text column into a fixed buffer; DAMAGED when it is too long to have come from us. */
 int bsn_query_copy(struct bsn_query *query, int column, char *buffer, size_t room, struct basin_error *err);

@@ -61,7 +61,7 @@ int basin_pool_create(struct basin *basin, const char *name, const struct basin_
 		      struct basin_error *err)
 {
 	struct bsn_pool_settings wanted;
-	struct bsn_pool_view view;
+	struct bsn_pool_view view = { 0 };
 	struct bsn_ledger *ledger;
 	int r = read_settings(settings, &wanted, err);
 	if (r >= 0)
@@ -114,7 +114,7 @@ int basin_pool_set(struct basin *basin, const char *name, const struct basin_poo
 		   struct basin_error *err)
 {
 	struct bsn_pool_settings wanted;
-	struct bsn_pool_view view;
+	struct bsn_pool_view view = { 0 };
 	struct bsn_ledger *ledger;
 	int r = read_settings(settings, &wanted, err);
 	if (r >= 0)
@@ -142,7 +142,7 @@ int basin_pool_set(struct basin *basin, const char *name, const struct basin_poo
 
 int basin_pool_show(struct basin *basin, const char *name, char **ret_json, struct basin_error *err)
 {
-	struct bsn_pool_view view;
+	struct bsn_pool_view view = { 0 };
 	int r = bsn_pool_view_read(basin, &view, err);
 	return r < 0 ? r : format_one(basin, &view, name, ret_json, err);
 }
@@ -150,7 +150,7 @@ int basin_pool_show(struct basin *basin, const char *name, char **ret_json, stru
 int basin_pool_list(struct basin *basin, char **ret_json, struct basin_error *err)
 {
 	auto_json json_t *documents = NULL;
-	struct bsn_pool_view view;
+	struct bsn_pool_view view = { 0 };
 	int r = bsn_pool_view_read(basin, &view, err);
 	if (r >= 0)
 		r = bsn_pool_documents(basin, &view, NULL, &documents, err);
