@@ -105,7 +105,7 @@ $(B)/basin-monitor: $(call obj,$(MONITOR_SRC)) $(B)/libhot.a
 	$(Q)$(CC) $(STATIC) $(ALL_LDFLAGS) -o $@ $^ $(HOT_LIBS)
 $(LIBRARY): $(call obj,$(LIB_SRC)) $(CHILD_IMAGE) libbasin.map
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) -shared -Wl,-soname,libbasin.so.$(SOVERSION) -Wl,--version-script=libbasin.map $(ALL_LDFLAGS) -Wl,--as-needed \
+	$(Q)$(CC) -shared -Wl,-z,defs -Wl,-soname,libbasin.so.$(SOVERSION) -Wl,--version-script=libbasin.map $(ALL_LDFLAGS) -Wl,--as-needed \
 		-o $@ $(filter %.o,$^) $(MANAGE_LIBS)
 	$(Q)ln -sf $(@F) $(B)/libbasin.so
 $(B)/basin.pc: basin.pc.in $(B)/flags
