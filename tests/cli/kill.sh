@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# basin kill: signals by name and number, and what runc says when there is nobody to send them to.
+# shellcheck disable=SC2016 # what stands in single quotes is for the shell inside
+. "$(dirname "$0")/lib.sh"
+
+# Says which signal came, and stays.
+make_bundle "$T/b" '.process.args = ["sh", "-c", "for s in TERM HUP USR1 36; do trap \"echo $s >>/got\" $s; done; echo ready >>/got; while :; do sleep 0.1; done"] |
+	.root.readonly = false'
+GOT=$ROOTFS/got
+"$BASIN" run -d -b "$T/b" c >"$T/log" 2>&1
+within 5 grep -q ready "$GOT" || fail "the container came up" "$(cat "$T/log")"
+
+# kill ARGUMENT ...: what the container received.
+received() {
+	: >"$GOT"
+	run "$BASIN" kill c "$@" && within 5 test -s "$GOT"
+	cat "$GOT"
+}
+is "no signal is TERM" "$(received)" TERM
+is "by number" "$(received 1)" HUP
+is "by name" "$(received HUP)" HUP
+is "by full name" "$(received SIGUSR1)" USR1
+is "in lower case" "$(received sigusr1)" USR1
+is "a real-time signal" "$(received RTMIN+2)" 36
+is "with --all" "$(received --all HUP)" HUP
+refused "an unknown signal" 1 '"SIGNOPE" is not a signal' "$BASIN" kill c SIGNOPE
+refused "a number that is none" 1 '"99" is not a signal' "$BASIN" kill c 99
+refused "zero" 1 '"0" is not a signal' "$BASIN" kill c 0
+refused "an unknown container" 1 'container "nobody" does not exist' "$BASIN" kill nobody
+refused "no container" 1 'an argument is missing' "$BASIN" kill
+
+ok "KILL" "$BASIN" kill c KILL
+ok "ends it" within 5 sh -c "$BASIN state c | jq -e '.status == \"stopped\"'"
+refused "a stopped one" 1 'container not running' "$BASIN" kill c TERM
+ok "a stopped one with --all" "$BASIN" kill --all c
+ok "delete" "$BASIN" delete c
+
+ok "one that was not started yet" sh -c "$BASIN create -b $T/b d && $BASIN kill d KILL"
+ok "is stopped then" within 5 sh -c "$BASIN state d | jq -e '.status == \"stopped\"'"
+ok "and deleted" "$BASIN" delete d
+
+# Everything in the container, not only its init.
+make_bundle "$T/many" '.process.args = ["sh", "-c", "sleep 1000 & sleep 1000 & wait"] | .linux.namespaces |= map(select(.type != "pid"))'
+"$BASIN" run -d -b "$T/many" many >/dev/null 2>&1
+within 5 sh -c "[ \$($BASIN ps -f json many | jq length) = 3 ]"
+ok "kill --all of a container without a pid namespace" "$BASIN" kill --all many KILL
+ok "leaves no process" within 5 sh -c "! grep -q . $BASIN_CGROUP_ROOT/oci/many/cgroup.procs"
+ok "delete" "$BASIN" delete many

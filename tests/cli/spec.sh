@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# basin spec: a default config.json that runs, and never one over another.
+. "$(dirname "$0")/lib.sh"
+
+mkdir "$T/bundle" "$T/other"
+cd "$T/bundle" || exit 1
+ok "spec writes config.json" "$BASIN" spec
+ok "it is JSON with what the runtime-spec wants" jq -e '.ociVersion and .process.args == ["sh"] and .root.path == "rootfs"' config.json
+refused "spec leaves an existing config.json alone" 1 'config\.json" exists, remove it first' "$BASIN" spec
+ok "spec --bundle" "$BASIN" spec --bundle "$T/other"
+ok "both are the same" cmp config.json "$T/other/config.json"
+refused "spec in a directory that is not there" 1 'cannot write "/nonexistent/config.json": No such file' "$BASIN" spec -b /nonexistent
+refused "spec takes no argument" 1 '"x" is too much' "$BASIN" spec x
+
+if command -v runc >/dev/null; then
+	mkdir "$T/runc"
+	runc spec -b "$T/runc"
+	# What differs on purpose: the version, the name, and a cgroup namespace, which runc gives on cgroup v2 hosts.
+	same='del(.ociVersion, .hostname) | .linux.namespaces |= map(select(.type != "cgroup"))'
+	is "it is what runc spec writes" "$(jq -S "$same" config.json)" "$(jq -S "$same" "$T/runc/config.json")"
+else
+	skip "it is what runc spec writes" "runc is not installed"
+fi
+
+make_rootfs
+jq --arg root "$ROOTFS" '.root.path = $root | .process.terminal = false | .process.args = ["hostname"]' config.json >x && mv x config.json
+ok "the default config runs" "$BASIN" run spec-test
+is "with a host name of its own" "$OUT" basin
+
+mkdir "$T/rootless"
+ok "spec --rootless" "$BASIN" spec --rootless -b "$T/rootless"
+ok "has a user namespace and no network namespace" jq -e \
+	'([.linux.namespaces[].type] | index("user")) != null and ([.linux.namespaces[].type] | index("network")) == null and
+	 .linux.uidMappings[0].containerID == 0 and (.linux | has("resources") | not)' "$T/rootless/config.json"
+jq --arg root "$ROOTFS" '.root.path = $root | .process.terminal = false | .process.args = ["id", "-u"]' "$T/rootless/config.json" >x &&
+	mv x "$T/rootless/config.json"
+ok "the rootless config runs" "$BASIN" run -b "$T/rootless" spec-rootless
+is "as root inside" "$OUT" 0
