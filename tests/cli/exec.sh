@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# basin exec: a process joins a container that runs, is what the container's own is, and is told apart where it fails.
+. "$(dirname "$0")/lib.sh"
+make_rootfs
+B=$T/bundle
+make_bundle "$B" '.process.args = ["sleep", "600"] | .hostname = "box"'
+"$BASIN" run -d -b "$B" c1
+init=$("$BASIN" state c1 | jq .pid)
+
+ok "exec" "$BASIN" exec c1 hostname
+is "it is in the container" "$OUT" box
+for kind in mnt pid net ipc uts cgroup; do
+	run "$BASIN" exec c1 readlink /proc/self/ns/$kind
+	is "it is in the container's $kind namespace" "$OUT" "$(readlink "/proc/$init/ns/$kind")"
+done
+run "$BASIN" exec c1 sh -c 'grep -E "^(Cap(Eff|Bnd)|NoNew)" /proc/self/status | tr -d "\t" | tr "\n" " "'
+is "it has the container's privileges" "$OUT" "CapEff:0000000020000420 CapBnd:0000000020000420 NoNewPrivs:1 "
+run "$BASIN" exec c1 sh -c 'cat /proc/self/cgroup | tail -n 1'
+is "it is in the container's cgroup" "$OUT" "0::/"
+run "$BASIN" exec --cwd /tmp --user 1000:1001 --env A=b c1 sh -c 'pwd; id -u; id -g; echo $A'
+is "directory, user and environment" "$(echo "$OUT" | tr '\n' ' ')" "/tmp 1000 1001 b "
+run "$BASIN" exec --additional-gids 7 --additional-gids 8 c1 id -G
+is "groups" "$OUT" "0 7 8"
+run "$BASIN" exec --cap CAP_CHOWN c1 sh -c 'grep CapEff /proc/self/status | tr -d "\t"'
+is "a capability more" "$OUT" "CapEff:0000000020000421"
+run "$BASIN" exec c1 sh -c 'exit 9'
+is "the exit status is the process's" "$STATUS" 9
+run "$BASIN" exec c1 sh -c 'kill -KILL $$'
+is "a signal comes as 128 and its number" "$STATUS" 137
+refused "a program that is not there" 255 'exec: "nosuch": executable file not found in \$PATH' "$BASIN" exec c1 nosuch
+refused "a directory that is not there" 255 'nosuchdir' "$BASIN" exec --cwd /nosuchdir c1 true
+refused "a user that is a name" 255 'numbers' "$BASIN" exec --user root c1 true
+refused "a container that is not there" 255 'container "c2" does not exist' "$BASIN" exec c2 true
+refused "a sub-cgroup outside the container's" 255 'cgroup' "$BASIN" exec --cgroup ../.. c1 true
+run bash -c "echo text | '$BASIN' exec c1 cat"
+is "its standard input is ours" "$OUT" text
+run "$BASIN" exec c1 sh -c 'ls /proc/self/fd | wc -l' 9<"$T"
+is "descriptors of ours do not leak in" "$OUT" 4
+
+jq -n '{args: ["sh", "-c", "pwd; id -u; echo $X"], cwd: "/tmp", env: ["PATH=/bin", "X=y"], user: {uid: 5, gid: 5}}' >"$T/process.json"
+run "$BASIN" exec --process "$T/process.json" c1
+is "a process as an engine gives it" "$(echo "$OUT" | tr '\n' ' ')" "/tmp 5 y "
+ok "a detached one goes on" "$BASIN" exec -d --pid-file "$T/pid" c1 sleep 300
+like "its pid is in the file and in the container" " $("$BASIN" ps --format json c1 | jq -r 'map(tostring) | join(" ")') " " $(cat "$T/pid") "
+"$BASIN" exec c1 sh -c 'trap "exit 4" TERM; echo ready; while :; do sleep 0.1; done' >"$T/ready" &
+pid=$!
+within 5 grep -q ready "$T/ready"
+kill -TERM $pid
+wait $pid
+is "a signal to exec reaches the process" $? 4
+
+cgroup=$(find "$BASIN_CGROUP_ROOT" -name c1 -type d)
+mkdir "$cgroup/sub"
+run "$BASIN" exec --cgroup sub c1 sh -c 'tail -n 1 /proc/self/cgroup'
+is "a sub-cgroup of the container's" "$OUT" "0::/sub"
+echo 1 >"$cgroup/cgroup.freeze"
+refused "a paused container is refused" 255 'cannot exec in a paused container' "$BASIN" exec c1 true
+is "state says that it is paused" "$("$BASIN" state c1 | jq -r .status)" paused
+echo 0 >"$cgroup/cgroup.freeze"
+"$BASIN" kill c1 KILL
+stopped() { [ "$("$BASIN" state c1 | jq -r .status)" = stopped ]; }
+within 5 stopped
+refused "a stopped container is refused" 255 'container not running' "$BASIN" exec c1 true
+ok "delete removes its sub-cgroups" "$BASIN" delete c1
+nok "no cgroup is left" test -d "$cgroup"
+
+# --- what happens with a seccomp filter and a user namespace ---
+make_bundle "$B" '.process.args = ["sleep", "600"] | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO", errnoRet: 95}]} | .root.readonly = false
+	| .linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 300000, size: 65536}] | .linux.gidMappings = [{containerID: 0, hostID: 300000, size: 65536}]'
+"$BASIN" run -d -b "$B" c2
+run "$BASIN" exec c2 sh -c 'id -u; cat /proc/self/uid_map | tr -s " "; mkdir /tmp/dir'
+like "it is root in the user namespace" "$OUT" $'^0\n 0 300000 65536'
+like "the container's filter holds for it" "$ERR" "Not supported|not supported"
+"$BASIN" delete --force c2
