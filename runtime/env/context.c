@@ -209,6 +209,19 @@ void basin_close(struct basin *basin)
 	free(basin);
 }
 
+int bsn_basin_reopen(struct basin *basin, struct basin_error *err)
+{
+	if (basin->store != NULL)
+		bsn_store_close(basin->store);
+	basin->store = NULL;
+	bsn_own_close(&basin->root_fd);
+	bsn_own_close(&basin->data_fd);
+	basin->root_fd = -1;
+	basin->data_fd = -1;
+	int r = open_root(basin->root, &basin->root_fd, err);
+	return r < 0 ? r : open_root(basin->data_root, &basin->data_fd, err);
+}
+
 int bsn_basin_ledger(struct basin *basin, struct bsn_ledger **ret_ledger, struct basin_error *err)
 {
 	int r = basin->ledger == NULL ? bsn_ledger_open(basin->data_fd, &basin->ledger, err) : 0;
@@ -229,7 +242,7 @@ int bsn_basin_store(struct basin *basin, struct bsn_store **ret_store, struct ba
 
 struct bsn_runtime bsn_basin_runtime(const struct basin *basin)
 {
-	return (struct bsn_runtime){ .root = basin->root, .cgroup_root = basin->cgroup_root };
+	return (struct bsn_runtime){ .root = basin->root, .cgroup_root = basin->cgroup_root, .managing = true };
 }
 
 static int open_below(int dirfd, const char *root, const char *name, struct basin_error *err)

@@ -31,6 +31,12 @@ struct basin {
 int bsn_basin_ledger(struct basin *basin, struct bsn_ledger **ret_ledger, struct basin_error *err);
 int bsn_basin_store(struct basin *basin, struct bsn_store **ret_store, struct basin_error *err);
 
+/*
+ * Opens the roots anew, by path: after unshare(CLONE_NEWNS) the old descriptors are of mounts in the namespace that was left, where
+ * nothing may be mounted or cloned any more. The store is opened again when it is next wanted; images got before stay good, their leases too.
+ */
+int bsn_basin_reopen(struct basin *basin, struct basin_error *err);
+
 /* What the runtime's entry points want, borrowed from the handle. */
 struct bsn_runtime bsn_basin_runtime(const struct basin *basin);
 

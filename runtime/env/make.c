@@ -274,29 +274,24 @@ int bsn_env_in_private(int (*fn)(void *data, struct basin_error *err), void *dat
 	return status == 0 ? 0 : bsn_fail(err, BASIN_INTERNAL, EIO, "a process in a private mount namespace died");
 }
 
-struct filling {
-	const struct making *making;
-	int dir;
-};
-
 static int fill_in(void *data, struct basin_error *err)
 {
-	const struct filling *filling = data;
-	const struct making *making = filling->making;
+	const struct making *making = data;
+	auto_fd int dir = -1;
 	auto_fd int layer = -1;
-	int r = bsn_storage_open(filling->dir, &making->env->storage, &layer, err);
+	int r = bsn_basin_reopen(making->basin, err);
+	if (r >= 0)
+		r = bsn_env_dir(making->basin, making->name, &dir, err);
+	if (r >= 0)
+		r = bsn_storage_open(dir, &making->env->storage, &layer, err);
 	return r < 0 ? r : making->make->fill(making->make->data, making->env, layer, err);
 }
 
 static int fill(void *run, const char *name, struct basin_error *err)
 {
 	struct making *making = run;
-	auto_fd int dir = -1;
-	if (making->make->fill == NULL)
-		return 0;
-	int r = bsn_env_dir(making->basin, name, &dir, err);
-	struct filling filling = { .making = making, .dir = dir };
-	return r < 0 ? r : bsn_env_in_private(fill_in, &filling, err);
+	(void)name;
+	return making->make->fill == NULL ? 0 : bsn_env_in_private(fill_in, making, err);
 }
 
 /* --- start --- */
@@ -424,6 +419,12 @@ int bsn_env_make(struct basin *basin, const struct bsn_env_make *make, struct bs
 		r = prepare(&making, err);
 	if (r >= 0)
 		r = make->dry_run ? reserve(&making, name, err) : walk(&making, err);
+	if (r >= 0 && !make->dry_run) {
+		/* As it is now, "ready": what the steps went by is from before. */
+		bsn_env_free(making.env);
+		making.env = NULL;
+		r = bsn_env_load(basin, name, &making.env, err);
+	}
 	if (r < 0) {
 		bsn_env_free(making.env);
 		bsn_env_forget_lock(basin, name);

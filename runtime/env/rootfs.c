@@ -3,79 +3,20 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "runtime/idmap.h"
 
-#ifndef MS_RDONLY
-#define MS_RDONLY 1
-#endif
-
-/* --- a user namespace to map ids through --- */
-
-static int write_map(pid_t pid, const char *file, const char *text)
-{
-	char path[64];
-	int r = bsn_format(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
-	return r < 0 ? r : bsn_write_file(AT_FDCWD, path, text);
-}
-
-static int map_and_open(pid_t pid, int64_t first, int64_t count, int *ret_fd)
-{
-	char text[64];
-	char path[64];
-	int r = bsn_format(text, sizeof(text), "0 %lld %lld\n", (long long)first, (long long)count);
-	if (r >= 0)
-		r = write_map(pid, "uid_map", text);
-	if (r >= 0)
-		r = write_map(pid, "gid_map", text);
-	if (r >= 0)
-		r = bsn_format(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-	if (r >= 0)
-		r = bsn_sys_openat(AT_FDCWD, path, O_RDONLY, 0);
-	if (r < 0)
-		return r;
-	*ret_fd = r;
-	return 0;
-}
-
-/* A namespace lives as long as a process in it, then as long as a descriptor of it: a child that does nothing gives birth to it. */
 int bsn_userns_open(int64_t first, int64_t count, int *ret_fd, struct basin_error *err)
 {
-	int pidfd = -1;
-	struct clone_args args = { .flags = CLONE_NEWUSER | CLONE_PIDFD,
-				   .pidfd = (uint64_t)(uintptr_t)&pidfd,
-				   .exit_signal = SIGCHLD };
-	const pid_t self = getpid();
-	int pid = bsn_sys_clone3(&args);
-	if (pid < 0)
-		return bsn_fail(err, BASIN_UNSUPPORTED, -pid,
-				"cannot make a user namespace: see user.max_user_namespaces, or use --userns host");
-	if (pid == 0) {
-		/* Not a moment longer than its maker, whose descriptors it has. */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		while (getppid() == self)
-			pause();
-		_exit(0);
-	}
-	int fd = -1;
-	int r = map_and_open(pid, first, count, &fd);
-	(void)bsn_sys_pidfd_send_signal(pidfd, SIGKILL);
-	close(pidfd);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	if (r < 0)
-		return bsn_fail_sys(err, -r, "cannot map the ids %lld to %lld", (long long)first, (long long)(first + count - 1));
-	*ret_fd = fd;
-	return 0;
+	struct bsn_id_map map = { .container = 0, .host = (uint32_t)first, .size = (uint32_t)count };
+	const struct bsn_id_maps maps = { .of = &map, .count = 1 };
+	return bsn_idmap_open(&maps, &maps, ret_fd, err);
 }
 
 /* --- the layers --- */

@@ -6,6 +6,7 @@
 
 #include "base/io.h"
 #include "base/str.h"
+#include "base/sys.h"
 #include "pool/cgroup.h"
 #include "pool/lease.h"
 #include "pool/subnet.h"
@@ -51,14 +52,17 @@ static int64_t known(int64_t value)
 }
 
 /* What the cgroup and the storage say. What cannot be read (no controller, not running) is left out. */
-static json_t *usage(struct basin *basin, const struct bsn_env *env)
+static json_t *usage(struct basin *basin, const struct bsn_env *env, pid_t pid)
 {
+	char root[48];
 	auto_fd int cgroup = -1;
 	auto_fd int dir = -1;
 	struct bsn_cgroup_stats stats;
 	struct bsn_storage_usage storage;
 	json_t *json = json_object();
-	if (bsn_env_dir(basin, env->name, &dir, NULL) >= 0 && bsn_storage_usage(dir, &env->storage, -1, &storage, NULL) >= 0)
+	snprintf(root, sizeof(root), "/proc/%d/root", (int)pid);
+	auto_fd int live = pid > 0 ? bsn_sys_openat(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0) : -1;
+	if (bsn_env_dir(basin, env->name, &dir, NULL) >= 0 && bsn_storage_usage(dir, &env->storage, live, &storage, NULL) >= 0)
 		json_object_set_new(json, "storage", json_integer(storage.bytes));
 	if (bsn_env_cgroup_open(basin, env, &cgroup, NULL) < 0 || bsn_cgroup_stats(cgroup, &stats, NULL) < 0)
 		return json;
@@ -103,7 +107,7 @@ int bsn_env_show_json(struct basin *basin, const struct bsn_env *env, bool full,
 		json_object_set(json, "address", json_object_get(json_array_get(addresses, 0), "address"));
 	add_last_exit(basin, env, json);
 	if (full)
-		json_object_set_new(json, "usage", usage(basin, env));
+		json_object_set_new(json, "usage", usage(basin, env, pid));
 	*ret_json = bsn_give(&json);
 	return 0;
 }

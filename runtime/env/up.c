@@ -111,17 +111,18 @@ static int open_root(struct up *up, int *ret_fd, struct basin_error *err)
 {
 	struct bsn_store *store;
 	auto_of(bsn_image_free) struct bsn_image *image = NULL;
-	int r = bsn_basin_store(up->basin, &store, err);
-	if (r >= 0)
-		r = bsn_image_resolve(store, up->env->digest, &image, err);
-	if (r < 0)
-		return r;
-	r = bsn_sys_unshare(CLONE_NEWNS);
+	int r = bsn_sys_unshare(CLONE_NEWNS);
 	if (r >= 0)
 		r = bsn_sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot make a private mount namespace");
-	r = bsn_env_rootfs_open(up->basin, up->env, image, ret_fd, err);
+	r = bsn_basin_reopen(up->basin, err);
+	if (r >= 0)
+		r = bsn_basin_store(up->basin, &store, err);
+	if (r >= 0)
+		r = bsn_image_resolve(store, up->env->digest, &image, err);
+	if (r >= 0)
+		r = bsn_env_rootfs_open(up->basin, up->env, image, ret_fd, err);
 	if (r >= 0)
 		r = bsn_user_resolve(*ret_fd, up->env->user, &up->user, err);
 	return r;
