@@ -61,8 +61,11 @@ int bsn_subnet_get(struct bsn_ledger *ledger, const char *network, struct bsn_su
 		return r;
 	if (r == 0)
 		return bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "network \"%s\" has no subnet", network);
-	*ret_subnet =
-		(struct bsn_subnet){ .network = (uint32_t)bsn_query_int(&query, 0), .prefix = (int)bsn_query_int(&query, 1) };
+	int64_t prefix = bsn_query_int(&query, 1);
+	if (prefix < 8 || prefix > 30)
+		return bsn_fail(err, BASIN_DAMAGED, EUCLEAN, "the ledger is damaged: network \"%s\" has a subnet of %lld bits",
+				network, (long long)prefix);
+	*ret_subnet = (struct bsn_subnet){ .network = (uint32_t)bsn_query_int(&query, 0), .prefix = (int)prefix };
 	return 0;
 }
 
