@@ -252,7 +252,7 @@ static void the_first_damaged_path_is_named(void **state)
 		      { "large", 200000, 7 }, { "large", 399999, 7 }, { "last", 1000, 8 } };
 	struct basin_error err = { 0 };
 	auto_json json_t *whole = NULL;
-	size_t size;
+	size_t size = 0;
 
 	auto_fd int own = openat(scene->fd, "own", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (const char *const *name = (const char *const[]){ "first", "second", "third", NULL }; *name != NULL; name++)
