@@ -66,7 +66,7 @@ void cmd_print_command_help(const struct cmd_run *run)
 void cmd_print_version(void)
 {
 	/* Only what is really there: engines and people read the line as a promise. */
-	puts("basin version " BASIN_VERSION "\nspec: 1.3.0\n+CAP +SECCOMP +EBPF");
+	printf("basin version %s\nspec: 1.3.0\n+CAP +SECCOMP +EBPF\n", basin_version());
 }
 
 static void list_options(const char *noun, const char *verb, const struct cmd_option *option)

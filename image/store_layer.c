@@ -158,12 +158,12 @@ static int write_meta(int staging, const struct bsn_layer *layer, const struct b
 {
 	char media[64];
 	bsn_format(media, sizeof(media), "%s%s", LAYER_TYPE, bsn_compression_suffix(layer->compression));
-	auto_json json_t *meta =
-		json_pack("{ss, ss, sI, ss, sI, sI, ss, sI, sI, ss, sI}", "diff_id", layer->diff_id, "blob_digest",
-			  layer->blob_digest, "blob_size", (json_int_t)layer->blob_size, "media_type", media, "entries",
-			  (json_int_t)layer->entries, "bytes", (json_int_t)layer->bytes, "mtree", result->mtree_digest,
-			  "devices_skipped", (json_int_t)result->devices_skipped, "xattrs_skipped",
-			  (json_int_t)result->xattrs_skipped, "tool", "basin " BASIN_VERSION, "created", (json_int_t)time(NULL));
+	auto_json json_t *meta = json_pack(
+		"{ss, ss, sI, ss, sI, sI, ss, sI, sI, ss+, sI}", "diff_id", layer->diff_id, "blob_digest", layer->blob_digest,
+		"blob_size", (json_int_t)layer->blob_size, "media_type", media, "entries", (json_int_t)layer->entries, "bytes",
+		(json_int_t)layer->bytes, "mtree", result->mtree_digest, "devices_skipped", (json_int_t)result->devices_skipped,
+		"xattrs_skipped", (json_int_t)result->xattrs_skipped, "tool", "basin ", basin_version(), "created",
+		(json_int_t)time(NULL));
 	if (meta == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot describe the layer");
 	return bsn_json_write(staging, "meta.json", meta, true, err);

@@ -93,7 +93,7 @@ int bsn_runtime_features(char **ret_json, struct basin_error *err)
 		json_pack("{s:s, s:s, s:o, s:o, s:o, s:{s:s, s:s}, s:[s]}", "ociVersionMin", BSN_OCI_VERSION_MIN, "ociVersionMax",
 			  BSN_OCI_VERSION, "hooks", list_hooks(), "mountOptions", list_mount_options(), "linux", linux_features(),
 			  "annotations", "io.github.seccomp.libseccomp.version", bsn_seccomp_version(), "org.basin.version",
-			  BASIN_VERSION, "potentiallyUnsafeConfigAnnotations", "run.oci.");
+			  basin_version(), "potentiallyUnsafeConfigAnnotations", "run.oci.");
 	if (features == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot make the features document");
 	return bsn_json_format(features, true, ret_json, err);

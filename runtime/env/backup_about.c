@@ -78,13 +78,12 @@ int bsn_backup_describe(struct basin *basin, const struct bsn_backup_facts *fact
 	if (r < 0)
 		return r;
 	(void)uname(&host);
-	auto_json json_t *about =
-		json_pack("{ss sI sb ss ss so sO s{ss ss ss ss} s{sI sI}}", "consistency", facts->running ? "frozen" : "stopped",
-			  "frozen_ms", (json_int_t)facts->frozen_ms, "running", facts->running, "kernel", host.release, "tool",
-			  "basin " BASIN_VERSION, "environment", environment_json(facts->env), "pools", pools, "image", "ref",
-			  facts->env->image, "digest", facts->env->digest, "manifest", facts->image->manifest, "config",
-			  facts->image->config, "skipped", "sockets", (json_int_t)facts->own->sockets_skipped, "xattrs",
-			  (json_int_t)facts->own->xattrs_skipped);
+	auto_json json_t *about = json_pack(
+		"{ss sI sb ss ss+ so sO s{ss ss ss ss} s{sI sI}}", "consistency", facts->running ? "frozen" : "stopped",
+		"frozen_ms", (json_int_t)facts->frozen_ms, "running", facts->running, "kernel", host.release, "tool", "basin ",
+		basin_version(), "environment", environment_json(facts->env), "pools", pools, "image", "ref", facts->env->image,
+		"digest", facts->env->digest, "manifest", facts->image->manifest, "config", facts->image->config, "skipped",
+		"sockets", (json_int_t)facts->own->sockets_skipped, "xattrs", (json_int_t)facts->own->xattrs_skipped);
 	if (about == NULL)
 		return no_memory(err);
 	*ret_about = bsn_give(&about);

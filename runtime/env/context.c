@@ -16,15 +16,6 @@
 
 #define DIR_MODE 0700
 
-#ifndef BASIN_VERSION
-#define BASIN_VERSION "0"
-#endif
-
-const char *basin_version(void)
-{
-	return BASIN_VERSION;
-}
-
 void basin_free(void *pointer)
 {
 	free(pointer);
