@@ -1,0 +1,218 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# basin backup: create, verify, restore. What comes back is what was there: files, ids, modes, times, attributes, hard links, whiteouts.
+. "$(dirname "$0")/lib.sh"
+
+make_rootfs
+echo lower >"$ROOTFS/etc/removed"
+mkdir "$ROOTFS/etc/replaced"
+echo lower >"$ROOTFS/etc/replaced/file"
+chown -R 1000:1000 "$ROOTFS/var"
+tar -C "$ROOTFS" --numeric-owner -cf "$T/rootfs.tar" .
+run "$BASIN" image import "$T/rootfs.tar" busybox:1 || skip_all "image import does not work here: $ERR"
+run "$BASIN" pool create /team --cpu 1 --memory 512MiB --storage 1GiB --pids 512 --enforce available ||
+	skip_all "pools do not work here: $ERR"
+run "$BASIN" env launch busybox:1 web --pool /team --memory 64MiB --storage 64MiB --label tier=front -- /bin/sleep 1000000
+[ "$STATUS" = 0 ] || skip_all "environments do not start here: $ERR"
+
+inside() {
+	"$BASIN" env exec "$1" -- /bin/sh -c "$2"
+}
+
+# Every name with what is known of it, as the container sees it: an id there, not the host's.
+listing() {
+	inside "$1" 'cd / && find bin etc root var srv -exec stat -c "%n %F %a %u:%g %h %s %Y %t:%T" {} + | sed "s/^\([^ ]* directory [^ ]* [^ ]*\) .*/\1/" | sort;
+		find etc root var srv -type f -exec sha256sum {} + | sort -k 2; find etc root var srv -type l -exec readlink {} +'
+}
+
+# Extended attributes, from outside through the container's root, with its ids.
+attributes() {
+	local pid
+	pid=$("$BASIN" state "$1" | jq .pid)
+	nsenter -t "$pid" -U -m -S 0 -G 0 -- "/proc/self/exe" true 2>/dev/null
+	(cd "/proc/$pid/root" && getfattr -R -h -P -d -m 'user\.' -e hex srv 2>/dev/null)
+	(cd "/proc/$pid/root" && getcap -n -r srv | sed 's/rootid=.*/rootid/')
+}
+
+inside web '
+	mkdir /srv && cd /srv && umask 022
+	echo one >one && ln one two && mkdir -p a/b/c && echo deep >a/b/c/deep
+	ln -s ../etc/passwd link && mkfifo pipe
+	echo "odd name" >"$(printf "odd\nname\t\377")"
+	dd if=/dev/urandom of=noise bs=64k count=8 2>/dev/null
+	dd if=/dev/zero of=sparse bs=1 count=1 seek=20971519 2>/dev/null
+	chown 1000:100 one && chmod 6751 one && chmod 1777 a && chown 7:8 a/b
+	touch -d "2001-02-03 04:05:06" a/b/c/deep
+	rm /etc/removed && rm -r /etc/replaced && mkdir /etc/replaced && echo upper >/etc/replaced/other
+	adduser -D -H someone 2>/dev/null || echo someone >>/etc/passwd; true' 2>/dev/null
+PID=$("$BASIN" state web | jq .pid)
+setfattr -n user.note -v "a value" "/proc/$PID/root/srv/noise"
+setfattr -n user.binary -v 0x00ff00 "/proc/$PID/root/srv/a"
+BEFORE=$(listing web)
+ATTRIBUTES=$(attributes web)
+like "there is something to compare" "$BEFORE" 'srv/a/b/c/deep regular file'
+
+# --- create ---
+ok "create writes an archive" "$BASIN" backup create web -o "$T/web.tar"
+like "create says how consistent it is" "$OUT" 'frozen'
+like "create tells its progress on standard error" "$ERR" 'packed the environment.s own layer'
+is "the environment goes on" "$("$BASIN" state web | jq -r .status)" running
+nok "nothing else is left beside the archive" test -n "$(find "$T" -maxdepth 1 -name '.web.tar*')"
+ok "create writes JSON" "$BASIN" backup create web -o "$T/again.tar" --format json
+is "JSON has the consistency" "$(jq -r .consistency <<<"$OUT")" frozen
+is "JSON has the size" "$(jq -r .size <<<"$OUT")" "$(stat -c %s "$T/again.tar")"
+like "JSON has the digest of the manifest" "$(jq -r .digest <<<"$OUT")" '^sha256:[0-9a-f]{64}$'
+"$BASIN" backup create web -o - >"$T/pipe.tar" 2>/dev/null
+ok "create writes to a pipe" "$BASIN" backup verify "$T/pipe.tar"
+refused "create refuses an environment that is not there" 3 'environment "nobody" does not exist' "$BASIN" backup create nobody -o "$T/x.tar"
+refused "create wants to know where to" 2 'say where the archive goes' "$BASIN" backup create web
+refused "create names a directory that is not there" 20 'cannot open "/nonexistent"' "$BASIN" backup create web -o /nonexistent/x.tar
+is "a failed create leaves no file" "$(ls "$T"/x.tar 2>/dev/null)" ''
+
+# --- others can read it ---
+ok "GNU tar lists it" tar -tf "$T/web.tar"
+is "first come the layout and the index" "$(head -n 2 <<<"$OUT" | tr '\n' ' ')" 'oci-layout index.json '
+is "nothing in it is odd to tar" "$ERR" ''
+ok "bsdtar lists it" bsdtar -tf "$T/web.tar"
+if command -v skopeo >/dev/null; then
+	ok "skopeo reads it" skopeo inspect "oci-archive:$T/web.tar"
+	is "skopeo sees base and own layer" "$(jq '.Layers | length' <<<"$OUT")" 2
+	ok "skopeo copies it, checking every digest" skopeo copy -q "oci-archive:$T/web.tar" "oci:$T/layout:web"
+	if command -v umoci >/dev/null; then
+		ok "umoci unpacks it" umoci unpack --image "$T/layout:web" "$T/bundle"
+		is "what umoci unpacks is what the environment had" "$(cat "$T/bundle/rootfs/srv/a/b/c/deep")" deep
+		nok "whiteouts hold there too" test -e "$T/bundle/rootfs/etc/removed"
+		is "an opaque directory too" "$(ls "$T/bundle/rootfs/etc/replaced")" other
+		is "ids are the container's" "$(stat -c %u:%g:%a "$T/bundle/rootfs/srv/one")" 1000:100:6751
+	fi
+fi
+
+# --- verify ---
+ok "verify accepts it" "$BASIN" backup verify "$T/web.tar"
+ok "verify answers with JSON" "$BASIN" backup verify "$T/web.tar" --format json
+is "the JSON says so" "$(jq -c '[.whole, .name, .consistency, .pool, .image]' <<<"$OUT")" '[true,"web","frozen","/team","busybox:1"]'
+nok "verify fails on no file" "$BASIN" backup verify "$T/none.tar"
+ok "verify reads standard input" "$BASIN" backup verify - <"$T/web.tar"
+SIZE=$(stat -c %s "$T/web.tar")
+flip() {
+	cp "$T/web.tar" "$T/bad.tar"
+	python3 - "$T/bad.tar" "$1" <<-'PYTHON'
+		import sys
+		with open(sys.argv[1], "r+b") as f:
+		    f.seek(int(sys.argv[2])); b = f.read(1)[0]; f.seek(int(sys.argv[2])); f.write(bytes([b ^ 0x10]))
+	PYTHON
+}
+missed=0
+for at in 0 100 148 600 1100 1600 2200 $((SIZE / 7)) $((SIZE / 3)) $((SIZE / 2)) $((SIZE - 300000)) $((SIZE - 2000)) $((SIZE - 1100)) $((SIZE - 1)); do
+	flip "$at"
+	run "$BASIN" backup verify "$T/bad.tar"
+	[ "$STATUS" = 15 ] && [[ $ERR =~ bad.tar ]] || missed=$((missed + 1))
+done
+is "one flipped byte anywhere is found" $missed 0
+NOISE=$(python3 - "$T/web.tar" <(inside web 'cat /srv/noise') <<-'PYTHON'
+	import sys
+	print(open(sys.argv[1], "rb").read().find(open(sys.argv[2], "rb").read()[300000:300032]))
+PYTHON
+)
+flip "$NOISE"
+refused "inside a layer the first damaged path is named" 15 'blob sha256:[0-9a-f]{64} \(the environment.s own layer\): the first damaged path is "srv/noise"' \
+	"$BASIN" backup verify "$T/bad.tar"
+refused "restore refuses it too, and says the same" 15 'the first damaged path is "srv/noise"' "$BASIN" backup restore "$T/bad.tar" --name bad
+is "and leaves no environment" "$("$BASIN" env ls --format json | jq -c '[.[].name]')" '["web"]'
+head -c $((SIZE - 200000)) "$T/web.tar" >"$T/bad.tar"
+refused "a torn archive is damaged" 15 'it ends in blob' "$BASIN" backup verify "$T/bad.tar"
+refused "a torn archive is not restored" 15 'it ends in' "$BASIN" backup restore "$T/bad.tar" --name bad
+refused "something else is no backup" 15 'is not a backup' "$BASIN" backup verify "$T/rootfs.tar"
+is "nothing is left of what failed" "$("$BASIN" reconcile --dry-run --format json | jq length)" 0
+
+# --- restore, the image being here ---
+refused "restore does not take a name that is taken" 4 'environment "web" exists' "$BASIN" backup restore "$T/web.tar"
+refused "restore names a missing pool and how to make it" 3 'pool "/nowhere" does not exist' "$BASIN" backup restore "$T/web.tar" --name web2 --pool /nowhere
+run "$BASIN" pool create /tiny --memory 16MiB --storage 8MiB --enforce available
+refused "restore is admitted first" 11 '/tiny' "$BASIN" backup restore "$T/web.tar" --name web2 --pool /tiny
+is "a refusal leaves nothing" "$("$BASIN" env ls --format json | jq -c '[.[].name]') $(ls "$BASIN_DATA_ROOT/envs")" '["web"] web'
+ok "dry-run says yes" "$BASIN" backup restore "$T/web.tar" --name web2 --dry-run
+is "and changes nothing" "$("$BASIN" env ls --format json | jq length)" 1
+ok "restore makes it again, beside the first" "$BASIN" backup restore "$T/web.tar" --name web2
+is "it runs, as it did" "$("$BASIN" env show web2 --format json | jq -r .status)" running
+is "its labels are there" "$("$BASIN" env show web2 --format json | jq -r .labels.tier)" front
+is "its limits are there" "$("$BASIN" env show web2 --format json | jq -r .resources.limit.memory)" 67108864
+is "its host name is the new name" "$(inside web2 hostname)" web2
+is "its ids are others" "$([ "$("$BASIN" env show web --format json | jq .ids.first)" != "$("$BASIN" env show web2 --format json | jq .ids.first)" ] && echo yes)" yes
+is "files, ids, modes, times, links are the same" "$(listing web2)" "$BEFORE"
+is "extended attributes are the same" "$(attributes web2)" "$ATTRIBUTES"
+is "a hole is a hole again" "$([ "$(inside web2 'du -k /srv/sparse' | cut -f 1)" -lt 1024 ] && echo yes)" yes
+is "what was removed stays removed" "$(inside web2 'ls /etc/removed /etc/replaced 2>/dev/null')" "$(printf '/etc/replaced:\nother')"
+ok "the backup of the restored one" "$BASIN" backup create web2 -o "$T/web2.tar"
+is "has the same own layer" "$(skopeo inspect "oci-archive:$T/web2.tar" | jq -r '.Layers[1]')" "$(skopeo inspect "oci-archive:$T/web.tar" | jq -r '.Layers[1]')"
+
+# --- stopped, thin ---
+ok "stop" "$BASIN" env stop web2 --time 1
+ok "a stopped one is backed up as it lies" "$BASIN" backup create web2 -o "$T/stopped.tar" --format json
+is "and says so" "$(jq -r .consistency <<<"$OUT")" stopped
+ok "rm" "$BASIN" env rm web2
+ok "restore leaves it stopped" "$BASIN" backup restore "$T/stopped.tar"
+is "stopped it is" "$("$BASIN" env show web2 --format json | jq -r .status)" stopped
+ok "rm again" "$BASIN" env rm web2
+ok "thin" "$BASIN" backup create web -o "$T/thin.tar" --thin
+is "is smaller by the image" "$([ "$(stat -c %s "$T/thin.tar")" -lt $((SIZE - 500000)) ] && echo yes)" yes
+ok "thin verifies" "$BASIN" backup verify "$T/thin.tar"
+ok "thin restores where the image is" "$BASIN" backup restore - --name web3 --no-start <"$T/thin.tar"
+is "no-start leaves it stopped" "$("$BASIN" env show web3 --format json | jq -r .status)" stopped
+ok "rm the thin one" "$BASIN" env rm web3
+
+# --- elsewhere: another data root, without image and pool ---
+export BASIN_ROOT=$T/run/other BASIN_DATA_ROOT=$T/data/other
+FIRST_CGROUP_ROOT=$BASIN_CGROUP_ROOT
+export BASIN_CGROUP_ROOT=$FIRST_CGROUP_ROOT/other
+mkdir -p "$BASIN_CGROUP_ROOT"
+refused "elsewhere the pool is missing, and how to make it is said" 3 'basin pool create /team' "$BASIN" backup restore "$T/web.tar"
+refused "a thin backup needs its image" 3 'import the image first' "$BASIN" backup restore "$T/thin.tar"
+run "$BASIN" pool create /team --memory 512MiB --storage 1GiB --enforce available
+ok "a whole one brings it along" "$BASIN" backup restore "$T/web.tar"
+is "with its name" "$("$BASIN" image ls --format json | jq -r '.[].ref')" busybox:1
+is "the same files come back there" "$(listing web)" "$BEFORE"
+is "the same attributes" "$(attributes web)" "$ATTRIBUTES"
+ok "the store there is sound" "$BASIN" image check
+ok "rm there" "$BASIN" env rm --force web
+is "nothing is left to do there" "$("$BASIN" reconcile --dry-run --format json | jq length)" 0
+export BASIN_ROOT=$T/run/basin BASIN_DATA_ROOT=$T/data/basin BASIN_CGROUP_ROOT=$FIRST_CGROUP_ROOT
+
+# --- killed in the middle ---
+inside web 'dd if=/dev/urandom of=/srv/large bs=1M count=24 2>/dev/null'
+state_of() {
+	cat "$BASIN_CGROUP_ROOT"/pool-team/env-web/cgroup.freeze
+}
+killed=0 frozen=0
+for delay in 0.02 0.05 0.1 0.15 0.2 0.3 0.4; do
+	rm -f "$T/killed.tar"
+	"$BASIN" backup create web -o "$T/killed.tar" >/dev/null 2>&1 &
+	pid=$!
+	sleep "$delay"
+	kill -9 "$pid" 2>/dev/null && killed=$((killed + 1))
+	wait "$pid" 2>/dev/null
+	within 5 test "$(state_of)" = 0 || frozen=$((frozen + 1))
+	if [ -e "$T/killed.tar" ]; then
+		"$BASIN" backup verify "$T/killed.tar" >/dev/null 2>&1 || fail "killed after $delay: the file is there and not whole"
+	fi
+done
+is "create was killed in its middle" "$([ $killed -gt 2 ] && echo yes)" yes
+is "a killed create leaves nothing frozen" $frozen 0
+is "and no file that is not whole" "$(find "$T" -maxdepth 1 -name '.killed.tar*')" ''
+is "the environment answers" "$(inside web 'echo alive')" alive
+is "nothing is left to do" "$("$BASIN" reconcile --dry-run --format json | jq length)" 0
+ok "a whole one" "$BASIN" backup create web -o "$T/large.tar"
+for delay in 0.02 0.05 0.1 0.2 0.3 0.5; do
+	"$BASIN" backup restore "$T/large.tar" --name half >/dev/null 2>&1 &
+	pid=$!
+	sleep "$delay"
+	kill -9 "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	"$BASIN" reconcile >/dev/null 2>&1
+	"$BASIN" env show half >/dev/null 2>&1 && "$BASIN" env rm --force half >/dev/null 2>&1
+	[ -e "$BASIN_DATA_ROOT/envs/half" ] && fail "killed after $delay: something is left of the restored environment"
+done
+is "a killed restore leaves only what was there" "$("$BASIN" env ls --format json | jq -c '[.[].name]')" '["web"]'
+is "and nothing to do" "$("$BASIN" reconcile --dry-run --format json | jq length)" 0
+is "and no charge" "$("$BASIN" pool show /team --format json | jq '.members // .resources.storage.members // 1')" 1
+ok "the end" "$BASIN" env rm --force web
