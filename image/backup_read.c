@@ -294,8 +294,7 @@ static int bad_layer(struct bsn_backup_reader *reader, struct basin_error *err)
 	const char *digest = reader->layer->blob.digest;
 
 	if (reader->failed) /* said already: it ends too early */
-		return items->path.length > 0 && err != NULL ? bsn_error_prefix(err, "from \"%s\" on", items->path.data)
-							     : -EBADMSG;
+		return -EBADMSG;
 	if (err != NULL && err->code != BASIN_DAMAGED)
 		return bsn_error_prefix(err, "backup \"%s\"", reader->name);
 	if (!items->damaged)

@@ -22,9 +22,16 @@ static json_t *describe_layer(const struct bsn_backup_layer *layer)
 	return json;
 }
 
+static void copy(json_t *to, const char *to_key, const json_t *from, const char *key)
+{
+	json_t *value = json_object_get(from, key);
+	if (value != NULL)
+		json_object_set(to, to_key, value);
+}
+
 static int describe(const struct bsn_backup_reader *reader, json_t **ret_json, struct basin_error *err)
 {
-	static const char *const copied[] = { "consistency", "frozen_ms", "running", "kernel", "tool", "pool", "image" };
+	static const char *const copied[] = { "consistency", "frozen_ms", "running", "kernel", "tool" };
 	const struct bsn_backup *backup = bsn_backup_described(reader);
 	json_t *layers = json_array();
 	uint64_t entries = 0;
@@ -36,13 +43,10 @@ static int describe(const struct bsn_backup_reader *reader, json_t **ret_json, s
 	json_t *json = json_pack("{sb ss ss sI sI sI so}", "whole", 1, "name", backup->name, "digest", bsn_backup_digest(reader),
 				 "created", (json_int_t)backup->created, "size", (json_int_t)bsn_backup_position(reader),
 				 "entries", (json_int_t)entries, "layers", layers);
-	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++) {
-		json_t *value = json_object_get(backup->about, copied[i]);
-		if (json_is_object(value))
-			value = json_object_get(value, i == 5 ? "name" : "ref");
-		if (value != NULL)
-			json_object_set(json, copied[i], value);
-	}
+	for (size_t i = 0; json != NULL && i < sizeof(copied) / sizeof(copied[0]); i++)
+		copy(json, copied[i], backup->about, copied[i]);
+	copy(json, "pool", json_object_get(backup->about, "environment"), "pool");
+	copy(json, "image", json_object_get(backup->about, "image"), "ref");
 	if (json == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot describe the backup");
 	*ret_json = json;

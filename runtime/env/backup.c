@@ -140,12 +140,12 @@ static int pack_base(struct creating *creating, size_t index, struct basin_error
 /* --- the parts in order --- */
 
 /* Storage on a loop device is mounted to be read: where nobody else sees it, and for no longer than this process lives. */
-static int enter_private(struct basin_error *err)
+static int enter_private(struct basin *basin, struct basin_error *err)
 {
 	int r = bsn_sys_unshare(CLONE_NEWNS);
 	if (r >= 0)
 		r = bsn_sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-	return r < 0 ? bsn_fail_sys(err, -r, "cannot make a private mount namespace") : 0;
+	return r < 0 ? bsn_fail_sys(err, -r, "cannot make a private mount namespace") : bsn_basin_reopen(basin, err);
 }
 
 static int open_image(struct creating *creating, struct basin_error *err)
@@ -173,9 +173,9 @@ static int take(struct creating *creating, const char *name, struct basin_error 
 	if (r >= 0)
 		r = bsn_env_load_ready(creating->basin, name, &creating->env, err);
 	if (r >= 0)
-		r = open_image(creating, err);
+		r = enter_private(creating->basin, err);
 	if (r >= 0)
-		r = enter_private(err);
+		r = open_image(creating, err);
 	if (r < 0)
 		return r;
 	creating->backup.name = creating->env->name;

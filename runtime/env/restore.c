@@ -34,7 +34,6 @@ struct restoring {
 	const struct bsn_backup *backup;
 	struct bsn_backup_wanted wanted;
 	struct bsn_restore_image image;
-	struct bsn_store *store;
 };
 
 /* --- what follows the account: in a process of make's, after admission --- */
@@ -70,20 +69,23 @@ static int fill(void *data, const struct bsn_env *env, int layer_fd, struct basi
 {
 	struct restoring *restoring = data;
 	auto_fd int lease = -1;
+	struct bsn_store *store;
 	struct bsn_stream *stream;
 	size_t index;
 
 	/* Not a moment longer than who commits what is made here. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	int r = bsn_store_hold(restoring->store, &lease, err);
+	int r = bsn_basin_store(restoring->basin, &store, err);
+	if (r >= 0)
+		r = bsn_store_hold(store, &lease, err);
 	while (r >= 0 && (r = bsn_backup_next_layer(restoring->reader, &index, &stream, err)) > 0) {
 		const struct bsn_backup_layer *layer = &restoring->backup->layers[index];
 		if (!layer->base)
 			r = fill_upper(env, layer_fd, stream, err);
 		else if (!restoring->image.has_source[index])
-			r = bsn_restore_image_add_layer(restoring->store, layer, index, stream, err);
+			r = bsn_restore_image_add_layer(store, layer, index, stream, err);
 	}
-	return r < 0 ? r : bsn_restore_image_commit(restoring->store, &restoring->image, err);
+	return r < 0 ? r : bsn_restore_image_commit(store, &restoring->image, err);
 }
 
 /* --- what is decided before --- */
@@ -150,13 +152,14 @@ static int make(struct restoring *restoring, struct bsn_env **ret_env, struct ba
 static int restore(struct restoring *restoring, char **ret_json, struct basin_error *err)
 {
 	auto_env struct bsn_env *env = NULL;
+	struct bsn_store *store;
 	json_t *image;
 
 	int r = bsn_backup_read_wanted(restoring->backup, restoring->options, &restoring->wanted, err);
 	if (r >= 0)
-		r = bsn_basin_store(restoring->basin, &restoring->store, err);
+		r = bsn_basin_store(restoring->basin, &store, err);
 	if (r >= 0)
-		r = bsn_restore_image_plan(restoring->store, restoring->backup, &restoring->wanted, &restoring->image, err);
+		r = bsn_restore_image_plan(store, restoring->backup, &restoring->wanted, &restoring->image, err);
 	if (r < 0)
 		return r;
 	image = json_object_get(restoring->wanted.definition, "image");

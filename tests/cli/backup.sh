@@ -21,26 +21,42 @@ inside() {
 
 # Every name with what is known of it, as the container sees it: an id there, not the host's.
 listing() {
-	inside "$1" 'cd / && find bin etc root var srv -exec stat -c "%n %F %a %u:%g %h %s %Y %t:%T" {} + | sed "s/^\([^ ]* directory [^ ]* [^ ]*\) .*/\1/" | sort;
-		find etc root var srv -type f -exec sha256sum {} + | sort -k 2; find etc root var srv -type l -exec readlink {} +'
+	inside "$1" 'cd / && find bin etc root var srv ! -path etc/host\* ! -path etc/resolv.conf -exec stat -c "%n %F %a %u:%g %h %s %Y %t:%T" {} + | sed "s/^\([^ ]* directory [^ ]* [^ ]*\) .*/\1/" | sort;
+		find etc root var srv -type f ! -path etc/host\* ! -path etc/resolv.conf -exec sha256sum {} + | sort -k 2; find etc root var srv -type l -exec readlink {} +'
+}
+
+# As refused, but there may be progress before it.
+refused_at_last() {
+	local name=$1 code=$2 regex=$3
+	shift 3
+	run "$@"
+	if [ "$STATUS" = "$code" ] && [[ $(tail -n 1 <<<"$ERR") =~ $regex ]]; then
+		pass "$name"
+	else
+		fail "$name" "command: $*" "expected: exit $code, at last on stderr $regex" "got: exit $STATUS, stderr: $ERR"
+	fi
+}
+
+same() {
+	if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "$(diff <(echo "$3") <(echo "$2") | head -20)"; fi
 }
 
 # Extended attributes, from outside through the container's root, with its ids.
 attributes() {
 	local pid
 	pid=$("$BASIN" state "$1" | jq .pid)
-	nsenter -t "$pid" -U -m -S 0 -G 0 -- "/proc/self/exe" true 2>/dev/null
-	(cd "/proc/$pid/root" && getfattr -R -h -P -d -m 'user\.' -e hex srv 2>/dev/null)
+	(cd "/proc/$pid/root" && find srv -print0 | sort -z | xargs -0 getfattr -h -d -m 'user\.' -e hex 2>/dev/null)
 	(cd "/proc/$pid/root" && getcap -n -r srv | sed 's/rootid=.*/rootid/')
 }
 
+# shellcheck disable=SC2016 # the environment expands it
 inside web '
 	mkdir /srv && cd /srv && umask 022
 	echo one >one && ln one two && mkdir -p a/b/c && echo deep >a/b/c/deep
 	ln -s ../etc/passwd link && mkfifo pipe
 	echo "odd name" >"$(printf "odd\nname\t\377")"
 	dd if=/dev/urandom of=noise bs=64k count=8 2>/dev/null
-	dd if=/dev/zero of=sparse bs=1 count=1 seek=20971519 2>/dev/null
+	printf x | dd of=sparse bs=1 seek=20971519 2>/dev/null
 	chown 1000:100 one && chmod 6751 one && chmod 1777 a && chown 7:8 a/b
 	touch -d "2001-02-03 04:05:06" a/b/c/deep
 	rm /etc/removed && rm -r /etc/replaced && mkdir /etc/replaced && echo upper >/etc/replaced/other
@@ -78,13 +94,13 @@ if command -v skopeo >/dev/null; then
 	ok "skopeo reads it" skopeo inspect "oci-archive:$T/web.tar"
 	is "skopeo sees base and own layer" "$(jq '.Layers | length' <<<"$OUT")" 2
 	ok "skopeo copies it, checking every digest" skopeo copy -q "oci-archive:$T/web.tar" "oci:$T/layout:web"
-	if command -v umoci >/dev/null; then
-		ok "umoci unpacks it" umoci unpack --image "$T/layout:web" "$T/bundle"
-		is "what umoci unpacks is what the environment had" "$(cat "$T/bundle/rootfs/srv/a/b/c/deep")" deep
-		nok "whiteouts hold there too" test -e "$T/bundle/rootfs/etc/removed"
-		is "an opaque directory too" "$(ls "$T/bundle/rootfs/etc/replaced")" other
-		is "ids are the container's" "$(stat -c %u:%g:%a "$T/bundle/rootfs/srv/one")" 1000:100:6751
-	fi
+	OWN=$T/layout/blobs/sha256/$(skopeo inspect "oci:$T/layout:web" | jq -r '.Layers[1][7:]')
+	mkdir "$T/own"
+	ok "any tar unpacks the own layer" tar --zstd -xpf "$OWN" -C "$T/own" --xattrs --xattrs-include='user.*'
+	is "what it unpacks is what the environment had" "$(cat "$T/own/srv/a/b/c/deep")" deep
+	ok "what was removed is a whiteout there" test -f "$T/own/etc/.wh.removed"
+	ok "what was replaced is opaque" test -f "$T/own/etc/replaced/.wh..wh..opq"
+	is "ids are the container's" "$(stat -c %u:%g:%a:%h "$T/own/srv/one")" 1000:100:6751:2
 fi
 
 # --- verify ---
@@ -115,13 +131,13 @@ NOISE=$(python3 - "$T/web.tar" <(inside web 'cat /srv/noise') <<-'PYTHON'
 PYTHON
 )
 flip "$NOISE"
-refused "inside a layer the first damaged path is named" 15 'blob sha256:[0-9a-f]{64} \(the environment.s own layer\): the first damaged path is "srv/noise"' \
+refused_at_last "inside a layer the first damaged path is named" 15 'blob sha256:[0-9a-f]{64} \(the environment.s own layer\): the first damaged path is "srv/noise"' \
 	"$BASIN" backup verify "$T/bad.tar"
-refused "restore refuses it too, and says the same" 15 'the first damaged path is "srv/noise"' "$BASIN" backup restore "$T/bad.tar" --name bad
+refused_at_last "restore refuses it too, and says the same" 15 'the first damaged path is "srv/noise"' "$BASIN" backup restore "$T/bad.tar" --name bad
 is "and leaves no environment" "$("$BASIN" env ls --format json | jq -c '[.[].name]')" '["web"]'
 head -c $((SIZE - 200000)) "$T/web.tar" >"$T/bad.tar"
-refused "a torn archive is damaged" 15 'it ends in blob' "$BASIN" backup verify "$T/bad.tar"
-refused "a torn archive is not restored" 15 'it ends in' "$BASIN" backup restore "$T/bad.tar" --name bad
+refused_at_last "a torn archive is damaged" 15 'it ends in blob' "$BASIN" backup verify "$T/bad.tar"
+refused_at_last "a torn archive is not restored" 15 'it ends in' "$BASIN" backup restore "$T/bad.tar" --name bad
 refused "something else is no backup" 15 'is not a backup' "$BASIN" backup verify "$T/rootfs.tar"
 is "nothing is left of what failed" "$("$BASIN" reconcile --dry-run --format json | jq length)" 0
 
@@ -139,8 +155,8 @@ is "its labels are there" "$("$BASIN" env show web2 --format json | jq -r .label
 is "its limits are there" "$("$BASIN" env show web2 --format json | jq -r .resources.limit.memory)" 67108864
 is "its host name is the new name" "$(inside web2 hostname)" web2
 is "its ids are others" "$([ "$("$BASIN" env show web --format json | jq .ids.first)" != "$("$BASIN" env show web2 --format json | jq .ids.first)" ] && echo yes)" yes
-is "files, ids, modes, times, links are the same" "$(listing web2)" "$BEFORE"
-is "extended attributes are the same" "$(attributes web2)" "$ATTRIBUTES"
+same "files, ids, modes, times, links are the same" "$(listing web2)" "$BEFORE"
+same "extended attributes are the same" "$(attributes web2)" "$ATTRIBUTES"
 is "a hole is a hole again" "$([ "$(inside web2 'du -k /srv/sparse' | cut -f 1)" -lt 1024 ] && echo yes)" yes
 is "what was removed stays removed" "$(inside web2 'ls /etc/removed /etc/replaced 2>/dev/null')" "$(printf '/etc/replaced:\nother')"
 ok "the backup of the restored one" "$BASIN" backup create web2 -o "$T/web2.tar"
@@ -171,8 +187,8 @@ refused "a thin backup needs its image" 3 'import the image first' "$BASIN" back
 run "$BASIN" pool create /team --memory 512MiB --storage 1GiB --enforce available
 ok "a whole one brings it along" "$BASIN" backup restore "$T/web.tar"
 is "with its name" "$("$BASIN" image ls --format json | jq -r '.[].ref')" busybox:1
-is "the same files come back there" "$(listing web)" "$BEFORE"
-is "the same attributes" "$(attributes web)" "$ATTRIBUTES"
+same "the same files come back there" "$(listing web)" "$BEFORE"
+same "the same attributes" "$(attributes web)" "$ATTRIBUTES"
 ok "the store there is sound" "$BASIN" image check
 ok "rm there" "$BASIN" env rm --force web
 is "nothing is left to do there" "$("$BASIN" reconcile --dry-run --format json | jq length)" 0
@@ -214,5 +230,5 @@ for delay in 0.02 0.05 0.1 0.2 0.3 0.5; do
 done
 is "a killed restore leaves only what was there" "$("$BASIN" env ls --format json | jq -c '[.[].name]')" '["web"]'
 is "and nothing to do" "$("$BASIN" reconcile --dry-run --format json | jq length)" 0
-is "and no charge" "$("$BASIN" pool show /team --format json | jq '.members // .resources.storage.members // 1')" 1
+is "and no charge" "$("$BASIN" pool show /team --format json | jq -c .members)" '["web"]'
 ok "the end" "$BASIN" env rm --force web
