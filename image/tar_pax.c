@@ -39,7 +39,7 @@ int bsn_pax_parse_number(const char *text, size_t length, uint64_t max, uint64_t
 		if (text[i] < '0' || text[i] > '9')
 			return -EBADMSG;
 		uint64_t digit = (uint64_t)(text[i] - '0');
-		if (value > (max - digit) / 10)
+		if (digit > max || value > (max - digit) / 10)
 			return -EBADMSG;
 		value = value * 10 + digit;
 	}

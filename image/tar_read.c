@@ -112,8 +112,10 @@ static int read_body(struct bsn_tar *tar, uint64_t size, char **ret_body, struct
 		have += some;
 	}
 	body[have] = '\0';
-	*ret_body = bsn_give(&body);
-	return skip(tar, (BSN_TAR_UNIT - size % BSN_TAR_UNIT) % BSN_TAR_UNIT, err);
+	int r = skip(tar, (BSN_TAR_UNIT - size % BSN_TAR_UNIT) % BSN_TAR_UNIT, err);
+	if (r >= 0)
+		*ret_body = bsn_give(&body);
+	return r;
 }
 
 /* GNU L and K: the long name of the next entry, NUL-terminated. */
