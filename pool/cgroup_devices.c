@@ -105,7 +105,8 @@ static void add_constant(struct program *program, uint64_t value)
 
 /*
  * r6 = 0 if the rule names the device. It is masked and compared in a register of its own: a branch on r4 itself would teach the
- * verifier something about r4, which it then carries through all that follows, along every path (measured: 270 against 50 µs for the default rules).
+ * verifier something about r4, which it then carries through all that follows, along every path (measured: 270 against 50 µs for
+ * the default rules).
  */
 static void add_match(struct program *program, const struct bsn_device_rule *rule)
 {
