@@ -11,12 +11,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -27,11 +29,13 @@
 #include "base/str.h"
 #include "base/sys.h"
 
-#define LOG        "dns.log"
-#define START_LOCK "dns.lock"
-#define HOSTS      "hosts"
-#define LOG_MAX    (1024 * 1024)
-#define END_MS     5000
+#define LOG            "dns.log"
+#define START_LOCK     "dns.lock"
+#define HOSTS          "hosts"
+#define LOG_MAX        (1024 * 1024)
+#define END_MS         5000
+#define START_TRIES    20
+#define STATUS_NETWORK 2 /* dnsmasq(8), exit codes: a problem with network access, such as an address in use */
 
 /* --- finding the one ---------------------------------------------------------------------------------------------------------- */
 
@@ -134,21 +138,36 @@ static bool is_open_to_all(const char *path)
 	return true;
 }
 
-/* dnsmasq needs no privileges once it is bound, but its user must be able to read the hosts files. */
-static const char *server_user(const struct bsn_dns *dns)
+struct server_user {
+	char name[64];
+	char group[64]; /* "": leave the groups alone */
+};
+
+static int find_user(const char *name, struct server_user *ret_user)
 {
-	static const char *const candidates[] = { "dnsmasq", "nobody" };
-	if (!is_open_to_all(dns->path)) {
+	char room[4096];
+	struct passwd user;
+	struct passwd *found = NULL;
+	struct group group;
+	struct group *its_group = NULL;
+	if (getpwnam_r(name, &user, room, sizeof(room), &found) != 0 || found == NULL || !is_mapped(user.pw_uid))
+		return -ENOENT;
+	gid_t gid = user.pw_gid;
+	bsn_format(ret_user->name, sizeof(ret_user->name), "%s", name);
+	if (getgrgid_r(gid, &group, room, sizeof(room), &its_group) == 0 && its_group != NULL)
+		bsn_format(ret_user->group, sizeof(ret_user->group), "%s", group.gr_name);
+	return 0;
+}
+
+/* dnsmasq needs no privileges once it is bound, but its user must be able to read the hosts files. */
+static void choose_user(const struct bsn_dns *dns, struct server_user *ret_user)
+{
+	*ret_user = (struct server_user){ .name = "root" };
+	if (!is_open_to_all(dns->path))
 		bsn_info("the name server of network \"%s\" runs as root: \"%s\" is closed to other users", dns->network,
 			 dns->path);
-		return "root";
-	}
-	for (size_t i = 0; i < 2; i++) {
-		const struct passwd *user = getpwnam(candidates[i]);
-		if (user != NULL && is_mapped(user->pw_uid))
-			return candidates[i];
-	}
-	return "root";
+	else if (find_user("dnsmasq", ret_user) < 0)
+		find_user("nobody", ret_user);
 }
 
 static const char *server_program(void)
@@ -161,21 +180,41 @@ static const char *server_program(void)
 	return NULL;
 }
 
+/* The address of one that was killed a moment ago may still be in use, although its lock is gone: its descriptors are closed in turn. */
+static int run_until_bound(const char *program, const char *const *argv, char **ret_output, int *ret_status,
+			   struct basin_error *err)
+{
+	const struct timespec nap = { .tv_nsec = 50 * 1000 * 1000 };
+	for (int tries = 0;; tries++) {
+		auto_free char *output = NULL;
+		int r = bsn_spawn_capture(program, argv, NULL, &output, ret_status, err);
+		if (r < 0)
+			return r;
+		if (*ret_status != STATUS_NETWORK || tries == START_TRIES) {
+			*ret_output = bsn_give(&output);
+			return 0;
+		}
+		nanosleep(&nap, NULL);
+	}
+}
+
 /* It daemonizes once it is bound to its address, so its end is the answer; what went wrong is in its log or its output. */
 static int run_server(const struct bsn_dns *dns, const char *program, struct basin_error *err)
 {
 	auto_str struct bsn_str options = { 0 };
 	char gateway[BSN_IPV4_TEXT];
+	struct server_user user;
 	const char *argv[20] = { program };
 	int count = 1;
+	choose_user(dns, &user);
 
 	bsn_ipv4_format(bsn_cidr_gateway(&dns->subnet), gateway);
 	bsn_str_addf(&options, "--conf-file=\n--pid-file=\n--no-hosts\n--hostsdir=%s/" HOSTS "\n--log-facility=%s/" LOG "\n",
 		     dns->path, dns->path);
 	bsn_str_addf(&options, "--interface=%s\n--except-interface=lo\n--bind-interfaces\n--listen-address=%s\n", dns->bridge,
 		     gateway);
-	bsn_str_addf(&options, "--local=/%s/\n--domain-needed\n--bogus-priv\n--dns-loop-detect\n--user=%s\n", dns->network,
-		     server_user(dns));
+	bsn_str_addf(&options, "--local=/%s/\n--domain-needed\n--bogus-priv\n--dns-loop-detect\n--user=%s\n--group=%s\n",
+		     dns->network, user.name, user.group);
 	auto_free char *text = bsn_str_give(&options);
 	if (text == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot start the name server of network \"%s\"", dns->network);
@@ -188,7 +227,7 @@ static int run_server(const struct bsn_dns *dns, const char *program, struct bas
 	argv[count] = NULL;
 	auto_free char *output = NULL;
 	int status = 0;
-	int r = bsn_spawn_capture(program, argv, NULL, &output, &status, err);
+	int r = run_until_bound(program, argv, &output, &status, err);
 	if (r < 0)
 		return r;
 	if (status != 0)
