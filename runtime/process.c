@@ -185,7 +185,8 @@ static int explain(const struct bsn_message *message, struct basin_error *err)
 {
 	char reason[128];
 	int sys = message->value > 0 ? message->value : EIO;
-	int code = bsn_error_code_of(message->value);
+	/* What is missing in there is what the config named: the command, a directory. */
+	int code = message->value == ENOENT ? BASIN_NOT_FOUND : bsn_error_code_of(message->value);
 	if (message->value <= 0)
 		return bsn_fail(err, BASIN_FAILED, sys, "%s", message->text);
 	snprintf(reason, sizeof(reason), "%s", strerror(message->value));
