@@ -102,7 +102,7 @@ int bsn_runtime_spec_rootless(char **ret_json, struct basin_error *err);
 int bsn_env_launch(struct basin *basin, const struct basin_env_options *options, char **ret_json, struct basin_error *err);
 int bsn_env_start(struct basin *basin, const char *name, struct basin_error *err);
 /* Starts every environment that should run after a boot (autostart_only), or every one; goes on past a failing one. *ret_json is an array
- * of {"name", "result", "error"}. */
+ * of {"name", "result", "error"}. Returns how many failed. */
 int bsn_env_start_all(struct basin *basin, bool autostart_only, char **ret_json, struct basin_error *err);
 int bsn_env_exec(struct basin *basin, const char *name, const struct basin_exec_options *options, int *ret_status,
 		 struct basin_error *err);

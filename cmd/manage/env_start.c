@@ -30,11 +30,12 @@ static int start_all(struct cmd_run *run, struct basin *basin, bool autostart, e
 	};
 	struct basin_error err = { 0 };
 	char *json;
-	if (bsn_env_start_all(basin, autostart, &json, &err) < 0)
+	int failed = bsn_env_start_all(basin, autostart, &json, &err);
+	if (failed < 0)
 		return cmd_report(run, &err);
 	int r = cmd_print_table(run, format, json, columns, sizeof(columns) / sizeof(columns[0]));
 	basin_free(json);
-	return r;
+	return r == 0 && failed > 0 ? BASIN_FAILED : r;
 }
 
 static int start(struct cmd_run *run)

@@ -266,6 +266,7 @@ struct starting {
 	struct basin *basin;
 	bool autostart_only;
 	json_t *results;
+	int failed;
 };
 
 /* "always" comes up after a boot even when it had been stopped, "unless-stopped" does not: as everywhere. */
@@ -287,6 +288,7 @@ static int start_one(const struct bsn_env *env, void *data)
 	if (r < 0) {
 		json_object_set_new(result, "error", json_string(err.text));
 		json_object_set_new(result, "code", json_integer(err.code));
+		starting->failed++;
 	}
 	return json_array_append_new(starting->results, result) < 0 ? -ENOMEM : 0;
 }
@@ -296,5 +298,7 @@ int bsn_env_start_all(struct basin *basin, bool autostart_only, char **ret_json,
 	auto_json json_t *results = json_array();
 	struct starting starting = { .basin = basin, .autostart_only = autostart_only, .results = results };
 	int r = bsn_env_each(basin, start_one, &starting, err);
-	return r < 0 ? r : bsn_json_format(results, true, ret_json, err);
+	if (r >= 0)
+		r = bsn_json_format(results, true, ret_json, err);
+	return r < 0 ? r : starting.failed;
 }

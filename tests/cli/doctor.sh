@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # doctor: what it says of this host must be so, and every lack must come with its remedy.
+# shellcheck disable=SC2016,SC2119 # commands for other shells are in single quotes
 . "$(dirname "$0")/lib.sh"
 
 check() { jq -r --arg check "$1" ".[] | select(.check == \$check) | .${2:-result}" "$T/doctor.json"; }

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Environments: launch to rm, what is refused, networks and names, restart policies, logs, exec, what a stop keeps and gives back.
+# shellcheck disable=SC2016,SC2119 # commands for other shells are in single quotes
 . "$(dirname "$0")/lib.sh"
 
 make_rootfs

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # reconcile: each kind of thing that a killed process can leave is made here by hand, found by a dry run, and gone after the real one.
+# shellcheck disable=SC2016,SC2119 # commands for other shells are in single quotes
 . "$(dirname "$0")/lib.sh"
 
 make_rootfs
@@ -94,6 +95,7 @@ launch web --net lab --autostart -- sleep 1000
 kill_and_wait "$(monitor_of web)"
 "$BASIN" kill web KILL
 within 5 sh -c "! pgrep -f 'sleep 1000'"
+kill $(pgrep -x dnsmasq) # of this sandbox: there is no other in its pid namespace
 ip -o link | grep -oE 'bsn-[a-z]+|bsv[0-9a-f]+' | sort -u | while read -r link; do ip link del "$link" 2>/dev/null; done
 nft flush ruleset
 umount -l "$T/run"
