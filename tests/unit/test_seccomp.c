@@ -57,7 +57,8 @@ static int answer(const char *seccomp, long number, long first)
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
 			_exit(255);
 		long r = syscall(number, first, 0, 0, 0);
-		_exit(r < 0 ? errno : 0);
+		/* Not _exit: a sanitizer looks for leaks there, with calls that the filter forbids. */
+		syscall(SYS_exit_group, r < 0 ? errno : 0);
 	}
 	int status = 0;
 	assert_int_equal(waitpid(pid, &status, 0), pid);
