@@ -92,6 +92,9 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 		return bsn_fail(err, BASIN_USAGE, EINVAL, "process.terminal is true: create needs --console-socket");
 	if (options->console_socket != NULL && !run->config->process.terminal)
 		return bsn_fail(err, BASIN_USAGE, EINVAL, "--console-socket is given, but process.terminal is false");
+	/* Ours from its first moment: the payload may ask at once. */
+	if (run->config->process.terminal && options->console_socket == NULL)
+		bsn_console_size(&run->config->process.console_height, &run->config->process.console_width);
 	if (run->config->seccomp.given) {
 		int root = -1;
 		r = bsn_container_open_root(runtime, true, &root, err);

@@ -27,6 +27,15 @@ int bsn_console_send(const char *path, int master, struct basin_error *err)
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot send the terminal to \"%s\"", path) : 0;
 }
 
+void bsn_console_size(uint16_t *ret_height, uint16_t *ret_width)
+{
+	struct winsize size;
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0 || (size.ws_row == 0 && size.ws_col == 0))
+		return;
+	*ret_height = size.ws_row;
+	*ret_width = size.ws_col;
+}
+
 void bsn_console_resize(const struct bsn_console *console)
 {
 	struct winsize size;

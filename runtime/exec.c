@@ -11,6 +11,7 @@
 #include "base/sys.h"
 #include "runtime/apply.h"
 #include "runtime/attend.h"
+#include "runtime/console.h"
 #include "runtime/pidfile.h"
 
 /* The process to run: the one in process_json, or the container's own with the options' changes. Both live in `process`. */
@@ -108,6 +109,8 @@ static int change_process(struct bsn_config *config, const struct bsn_exec_optio
 	}
 	if (options->tty)
 		process->terminal = true;
+	if (process->terminal && options->console_socket == NULL)
+		bsn_console_size(&process->console_height, &process->console_width);
 	if (options->cwd != NULL)
 		process->cwd = options->cwd;
 	if (options->no_new_privs)

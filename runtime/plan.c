@@ -105,6 +105,22 @@ static bool needs_proc(const struct bsn_config *config)
 	       config->process.apparmor_profile != NULL || config->process.selinux_label != NULL;
 }
 
+/* The least id that the namespace has: what owns the files that are made. */
+static uint64_t least_id(const struct bsn_id_maps *maps)
+{
+	uint64_t least = maps->count > 0 ? maps->of[0].container : 0;
+	for (size_t i = 1; i < maps->count; i++)
+		if (maps->of[i].container < least)
+			least = maps->of[i].container;
+	return least;
+}
+
+static void plan_become_root(struct bsn_plan *plan, const struct bsn_config *config)
+{
+	struct bsn_op *op = bsn_list_add_number(&plan->list, BSN_OP_BECOME_ROOT, least_id(&config->uid_maps));
+	op->number[1] = least_id(&config->gid_maps);
+}
+
 /* Everything up to the point where the process is in its namespaces and is root in them. */
 static void plan_entry(struct bsn_plan *plan, const struct bsn_plan_request *request)
 {
@@ -126,7 +142,7 @@ static void plan_entry(struct bsn_plan *plan, const struct bsn_plan_request *req
 	if (plan->waits_go)
 		bsn_list_add(&plan->list, BSN_OP_WAIT_GO);
 	if (user)
-		bsn_list_add(&plan->list, BSN_OP_BECOME_ROOT)->flags = BSN_OP_F_TRY;
+		plan_become_root(plan, config);
 	if (is_new(config, BSN_NS_CGROUP))
 		bsn_list_add_number(&plan->list, BSN_OP_UNSHARE, CLONE_NEWCGROUP);
 	bsn_list_add(&plan->list, BSN_OP_SESSION);
@@ -320,7 +336,7 @@ int bsn_plan_make_exec(const struct bsn_plan_exec *request, struct bsn_plan **re
 	if (plan->waits_go)
 		bsn_list_add(&plan->list, BSN_OP_WAIT_GO);
 	if (user)
-		bsn_list_add(&plan->list, BSN_OP_BECOME_ROOT)->flags = BSN_OP_F_TRY;
+		plan_become_root(plan, request->config);
 	bsn_list_add(&plan->list, BSN_OP_SESSION);
 	if (!request->no_new_keyring)
 		bsn_list_add_text(&plan->list, BSN_OP_KEYRING, bsn_arena_format(plan->arena, "_ses.%s", request->id));

@@ -82,14 +82,14 @@ int op_unshare(struct child *child, const struct bsn_op *op)
 
 int op_become_root(struct child *child, const struct bsn_op *op)
 {
-	(void)child;
+	char digits[24];
 	SYS2(setgroups, 0, NULL); /* where the map denies it, there is nothing to drop either */
-	int r = (int)SYS3(setresgid, 0, 0, 0);
+	int r = (int)SYS3(setresgid, op->number[1], op->number[1], op->number[1]);
 	if (r >= 0)
-		r = (int)SYS3(setresuid, 0, 0, 0);
-	/* EINVAL: id 0 is not mapped; capabilities came through the ambient set then.
-   */
-	return r == -EINVAL && (op->flags & BSN_OP_F_TRY) ? 0 : r;
+		r = (int)SYS3(setresuid, op->number[0], op->number[0], op->number[0]);
+	return r < 0 ? fail(child, r, "cannot become user ", text_number(digits, (int64_t)op->number[0]),
+			    " of the user namespace", NULL)
+		     : 0;
 }
 
 int op_hostname(struct child *child, const struct bsn_op *op)

@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What attacks on other runtimes taught: each one tried against `basin run` and `basin exec`.
+. "$(dirname "$0")/lib.sh"
+make_rootfs
+B=$T/bundle
+bundle() {
+	make_bundle "$B" ".process.args = $1 | .root.readonly = false | ${2:-.}"
+}
+
+# The host's binary must not be what a container can reach as /proc/PID/exe (a program whose interpreter is /proc/self/exe).
+printf '#!/proc/self/exe\n' >"$ROOTFS/bin/evil"
+chmod 755 "$ROOTFS/bin/evil"
+before=$(sha256sum <"$BASIN")
+bundle '["evil"]'
+run "$BASIN" run -b "$B" c1
+is "/proc/self/exe as the interpreter leads nowhere" "$(sha256sum <"$BASIN")" "$before"
+bundle '["sleep", "60"]'
+"$BASIN" create -b "$B" c1
+pid=$("$BASIN" state c1 | jq .pid)
+nok "the program in a container that waits cannot be written" sh -c "exec 9<>/proc/$pid/exe"
+"$BASIN" start c1
+"$BASIN" exec c1 sh -c 'while :; do for p in /proc/[0-9]*; do e=$(readlink $p/exe); case $e in *basin) echo $e;; esac; done; done' >"$T/seen" 2>/dev/null &
+watcher=$!
+for _ in $(seq 30); do "$BASIN" exec c1 true; done
+kill $watcher
+wait $watcher 2>/dev/null
+is "exec never shows the runtime's file inside" "$(cat "$T/seen")" ""
+"$BASIN" delete --force c1
+
+# Descriptors that leak into the container as its working directory.
+for fd in 3 4 5 6 7 8 9; do
+	bundle '["pwd"]' ".process.cwd = \"/proc/self/fd/$fd\""
+	run "$BASIN" run -b "$B" c1 7</
+	if [ "$STATUS" != 0 ]; then pass "cwd /proc/self/fd/$fd is refused"; else fail "cwd /proc/self/fd/$fd is refused" "$OUT"; fi
+done
+bundle '["sleep", "60"]'
+"$BASIN" run -d -b "$B" c1
+for fd in 3 4 5 6 7 8; do
+	run "$BASIN" exec --cwd /proc/self/fd/$fd c1 sh -c 'ls ..' 7</
+	if [ "$STATUS" != 0 ]; then pass "exec --cwd /proc/self/fd/$fd is refused"; else fail "exec --cwd /proc/self/fd/$fd is refused" "$OUT"; fi
+done
+"$BASIN" delete --force c1
+
+# Masks by way of the image's own /dev/null.
+mkdir -p "$ROOTFS/dev"
+echo secret >"$ROOTFS/etc/secret"
+ln -s /etc/secret "$ROOTFS/dev/null"
+bundle '["sh", "-c", "wc -c </etc/masked"]' '.linux.maskedPaths = ["/etc/masked"] | .mounts = [.mounts[] | select(.destination | startswith("/dev") | not)] | .linux.devices = []'
+echo masked >"$ROOTFS/etc/masked"
+run "$BASIN" run -b "$B" c1
+if [ "$STATUS" != 0 ] || [ "$OUT" = 0 ]; then pass "an image's /dev/null that is a link masks nothing else"; else fail "an image's /dev/null that is a link masks nothing else" "$OUT"; fi
+is "and is not written through" "$(cat "$ROOTFS/etc/secret")" secret
+rm "$ROOTFS/dev/null"
+ln -s /etc/secret "$ROOTFS/dev/console"
+bundle '["true"]' '.mounts = [.mounts[] | select(.destination != "/dev")]'
+run "$BASIN" run -b "$B" c1
+is "the image's /dev/console link is not written through" "$(cat "$ROOTFS/etc/secret")" secret
+rm -rf "${ROOTFS:?}"/dev/*
+
+# /proc/sys writes that a link in the image could lead elsewhere are made in a procfs of the host's.
+bundle '["cat", "/proc/sys/kernel/msgmax"]' '.linux.sysctl = {"kernel.msgmax": "12345"} | .mounts = [.mounts[] | select(.destination | startswith("/proc") | not)] + [{destination: "/proc", type: "tmpfs", source: "tmpfs"}]'
+run "$BASIN" run -b "$B" c1
+like "a /proc that is a tmpfs gets no sysctl written" "$ERR" "msgmax"
+nok "so there is no such file" test -e "$ROOTFS/proc/sys/kernel/msgmax"
+
+# What the payload may see.
+bundle '["sh", "-c", "cat /proc/1/environ | tr \"\\\\0\" \"\\n\" | grep -c SECRET"]'
+run env SECRET=1 "$BASIN" run -b "$B" c1
+is "our environment does not come along" "$OUT" 0
+bundle '["sh", "-c", "cat /proc/sysrq-trigger; echo b >/proc/sysrq-trigger; echo 1 >/proc/sys/kernel/sysrq; mount -t tmpfs x /tmp; mknod /tmp/sda b 8 0; echo done"]'
+run "$BASIN" run -b "$B" c1
+is "privileged acts are refused inside" "$OUT" "done"
+nok "nothing came of them" test -e "$ROOTFS/tmp/sda"
