@@ -369,9 +369,10 @@ static int begin_layer(struct bsn_backup_reader *reader, const struct bsn_backup
 	r = bsn_meter_init(&reader->meter, &reader->section.stream, UINT64_MAX, reader->what, err);
 	if (r >= 0)
 		r = bsn_inflate_new(&reader->meter.stream, &reader->inflate, err);
-	if (r >= 0)
-		r = bsn_backup_items_init(&reader->items, bsn_inflate_stream(reader->inflate), &reader->list, err);
-	return r;
+	if (r < 0)
+		return r;
+	bsn_inflate_expect(reader->inflate, layer->bytes); /* an environment may well be full of zeros */
+	return bsn_backup_items_init(&reader->items, bsn_inflate_stream(reader->inflate), &reader->list, err);
 }
 
 static int read_end(struct bsn_backup_reader *reader, struct basin_error *err)

@@ -11,6 +11,7 @@
 #define INPUT_ROOM ((size_t)128 * 1024)
 #define BOMB_FLOOR ((uint64_t)1 << 30)
 #define BOMB_RATIO 1000
+#define EXPECT_MAX ((uint64_t)1 << 40)
 
 struct bsn_inflate {
 	struct bsn_stream stream;
@@ -23,6 +24,7 @@ struct bsn_inflate {
 	bool ended;  /* the input is used up */
 	uint64_t in;
 	uint64_t out;
+	uint64_t expected;
 	size_t at; /* of the input buffer, what is not yet decoded: [at, length) */
 	size_t length;
 	unsigned char input[INPUT_ROOM];
@@ -148,7 +150,7 @@ static ssize_t read_inflated(struct bsn_stream *stream, void *buffer, size_t roo
 	if (n <= 0)
 		return n;
 	self->out += (uint64_t)n;
-	if (self->out > BOMB_FLOOR && self->out / BOMB_RATIO > self->in)
+	if (self->out > BOMB_FLOOR && self->out > self->expected && self->out / BOMB_RATIO > self->in)
 		return bsn_fail(err, BASIN_DAMAGED, EFBIG, "the data unpacks to more than %d times its size", BOMB_RATIO);
 	return n;
 }
@@ -204,6 +206,11 @@ void bsn_inflate_free(struct bsn_inflate *inflate)
 struct bsn_stream *bsn_inflate_stream(struct bsn_inflate *inflate)
 {
 	return &inflate->stream;
+}
+
+void bsn_inflate_expect(struct bsn_inflate *inflate, uint64_t bytes)
+{
+	inflate->expected = bytes < EXPECT_MAX ? bytes : EXPECT_MAX;
 }
 
 enum bsn_compression bsn_inflate_kind(const struct bsn_inflate *inflate)

@@ -24,6 +24,8 @@ int bsn_inflate_new(struct bsn_stream *from, struct bsn_inflate **ret_inflate, s
 void bsn_inflate_free(struct bsn_inflate *inflate);
 BSN_OWNER(struct bsn_inflate *, bsn_inflate_free);
 struct bsn_stream *bsn_inflate_stream(struct bsn_inflate *inflate);
+/* So many bytes are expected, from a document that has been checked: up to there, and at most up to 1 TiB, nothing is a bomb. */
+void bsn_inflate_expect(struct bsn_inflate *inflate, uint64_t bytes);
 enum bsn_compression bsn_inflate_kind(const struct bsn_inflate *inflate);
 
 struct bsn_deflate;

@@ -199,6 +199,9 @@ inside web 'dd if=/dev/urandom of=/srv/large bs=1M count=24 2>/dev/null'
 state_of() {
 	cat "$BASIN_CGROUP_ROOT"/pool-team/env-web/cgroup.freeze
 }
+thawed() {
+	[ "$(state_of)" = 0 ]
+}
 killed=0 frozen=0
 for delay in 0.02 0.05 0.1 0.15 0.2 0.3 0.4; do
 	rm -f "$T/killed.tar"
@@ -207,11 +210,29 @@ for delay in 0.02 0.05 0.1 0.15 0.2 0.3 0.4; do
 	sleep "$delay"
 	kill -9 "$pid" 2>/dev/null && killed=$((killed + 1))
 	wait "$pid" 2>/dev/null
-	within 5 test "$(state_of)" = 0 || frozen=$((frozen + 1))
+	within 5 thawed || frozen=$((frozen + 1))
 	if [ -e "$T/killed.tar" ]; then
 		"$BASIN" backup verify "$T/killed.tar" >/dev/null 2>&1 || fail "killed after $delay: the file is there and not whole"
 	fi
 done
+# Its guard killed with it, as when a whole session is: then it is reconcile that thaws.
+orphaned=no
+for _ in 1 2 3 4 5; do
+	"$BASIN" backup create web -o "$T/killed.tar" >/dev/null 2>&1 &
+	pid=$!
+	for _ in $(seq 200); do
+		[ "$(state_of)" = 1 ] && break
+	done
+	kill -STOP "$pid"
+	guard=$(pgrep -P "$pid")
+	[ -n "$guard" ] && [ "$(state_of)" = 1 ] && kill -9 "$guard" "$pid" && orphaned=yes
+	kill -9 "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	[ $orphaned = yes ] && break
+done
+is "create and its guard were killed while it was frozen" "$orphaned $(state_of)" "yes 1"
+like "reconcile finds it" "$("$BASIN" reconcile --format json | jq -c '.[] | [.name, .action, .done]')" '\["web","thaw",true\]'
+is "and thaws it" "$(state_of)" 0
 is "create was killed in its middle" "$([ $killed -gt 2 ] && echo yes)" yes
 is "a killed create leaves nothing frozen" $frozen 0
 is "and no file that is not whole" "$(find "$T" -maxdepth 1 -name '.killed.tar*')" ''

@@ -285,6 +285,24 @@ static void the_first_damaged_path_is_named(void **state)
 	}
 }
 
+/* 1100 MiB that compress to some 40 KiB: in a stranger's layer that would be a bomb. */
+static void an_environment_full_of_zeros_is_no_bomb(void **state)
+{
+	struct scene *scene = *state;
+	struct basin_error err = { 0 };
+	auto_json json_t *json = NULL;
+#ifdef __SANITIZE_ADDRESS__
+	skip(); /* too slow */
+#endif
+	auto_fd int own = openat(scene->fd, "own", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_fd int fd = openat(own, "zeros", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(ftruncate(fd, (off_t)1100 << 20), 0);
+	write_backup(scene, true);
+	assert_true(scene->archive.length < 1 << 20);
+	if (verify(scene->archive.data, scene->archive.length, &json, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
 static void a_torn_backup_is_found_wherever_it_ends(void **state)
 {
 	const struct scene *scene = *state;
@@ -369,6 +387,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(thin_backups_name_what_they_leave_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(one_changed_byte_is_found_wherever_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_first_damaged_path_is_named, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_environment_full_of_zeros_is_no_bomb, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_torn_backup_is_found_wherever_it_ends, set_up, tear_down),
 		cmocka_unit_test(what_is_no_backup_is_said_to_be_none),
 		cmocka_unit_test(hostile_documents_are_refused),
