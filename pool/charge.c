@@ -75,8 +75,8 @@ int bsn_charge_each(struct bsn_ledger *ledger, const char *pool, int (*fn)(const
 
 /* --- what is asked, resolved --- */
 
-static int resolve_amount(const struct bsn_ask *ask, const struct bsn_pool *pool, enum basin_resource r,
-			  struct bsn_charge *charge, struct basin_error *err)
+static int resolve_amount(const struct bsn_ask *ask, int64_t otherwise, enum basin_resource r, struct bsn_charge *charge,
+			  struct basin_error *err)
 {
 	char first[32];
 	char second[32];
@@ -86,7 +86,7 @@ static int resolve_amount(const struct bsn_ask *ask, const struct bsn_pool *pool
 	if (request < BASIN_UNSET || limit < BASIN_UNSET || request > BSN_AMOUNT_MAX || limit > BSN_AMOUNT_MAX)
 		return bsn_fail(err, BASIN_USAGE, ERANGE, "invalid amount of %s for \"%s\"", bsn_resource_name(r), ask->consumer);
 	if (request == BASIN_UNSET)
-		request = limit != BASIN_UNSET ? limit : pool->defaults.of[r];
+		request = limit != BASIN_UNSET ? limit : otherwise;
 	if (limit == BASIN_UNSET && whole)
 		limit = request;
 	if (limit != BASIN_UNSET && request > limit)
@@ -103,14 +103,16 @@ static int resolve_amount(const struct bsn_ask *ask, const struct bsn_pool *pool
 	return 0;
 }
 
-static int resolve(const struct bsn_ask *ask, const struct bsn_pool *pool, struct bsn_charge *ret_charge, struct basin_error *err)
+/* A default that is more than the whole pool would be of no use to it: it is the whole pool then. */
+static int resolve(const struct bsn_ask *ask, const struct bsn_pool *pool, const struct bsn_node *node,
+		   struct bsn_charge *ret_charge, struct basin_error *err)
 {
 	struct bsn_charge charge = { .resources = ask->resources & BSN_RESOURCES_ALL, .since = time(NULL) };
 	if (ask->consumer[0] == '\0' || bsn_format(charge.consumer, sizeof(charge.consumer), "%s", ask->consumer) < 0)
 		return bsn_fail(err, BASIN_USAGE, EINVAL, "invalid name \"%.80s\" for a charge", ask->consumer);
 	memcpy(charge.pool, pool->name, sizeof(charge.pool));
 	for (int r = 0; r < BASIN_RESOURCES; r++) {
-		int failed = resolve_amount(ask, pool, r, &charge, err);
+		int failed = resolve_amount(ask, MIN(pool->defaults.of[r], node->capacity.of[r]), r, &charge, err);
 		if (failed < 0)
 			return failed;
 	}
@@ -229,7 +231,7 @@ static int reserve(struct bsn_ledger *ledger, const struct bsn_host *host, const
 	if (r >= 0)
 		r = check_cordon(ledger, &before, at, ask->consumer, err);
 	if (r >= 0)
-		r = resolve(ask, &before.pools[at], ret_charge, err);
+		r = resolve(ask, &before.pools[at], &before.nodes[at], ret_charge, err);
 	if (r >= 0)
 		r = write_reservation(ledger, ret_charge, owner, err);
 	return r < 0 ? r : judge(ledger, host, &before, ret_charge, err);

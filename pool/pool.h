@@ -36,7 +36,7 @@ struct bsn_pool {
 	struct basin_amounts capacity;   /* as given; BASIN_UNSET follows the parent */
 	struct basin_amounts guarantee;  /* as given; BASIN_UNSET: the capacity if given, else 0 */
 	struct basin_amounts overcommit; /* thousandths: 1000 is exactly the capacity */
-	struct basin_amounts defaults;   /* request of a member that asks for nothing */
+	struct basin_amounts defaults;   /* request of a member that asks for nothing; at most the capacity */
 	struct basin_amounts reserve;    /* "/" only: kept for the host */
 	enum bsn_enforce enforce;
 	unsigned int enforced; /* resources that the kernel held when the pool was made or last set */

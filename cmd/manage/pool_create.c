@@ -25,12 +25,12 @@ static int create(struct cmd_run *run)
 	struct basin_error err = { 0 };
 	struct pool_call call;
 	struct basin *basin;
-	char *json;
+	char *json = NULL;
 	if (pool_read_call(run, &call) < 0)
 		return BASIN_USAGE;
 	if (basin_open(&run->global->open, &basin, &err) < 0)
 		return cmd_report(run, &err);
-	int r = basin_pool_create(basin, run->arguments[0], &call.settings, &json, &err);
+	int r = basin_pool_create(basin, run->arguments[0], &call.settings, pool_wants_answer(&call) ? &json : NULL, &err);
 	basin_close(basin);
 	return r < 0 ? cmd_report(run, &err) : pool_print_answer(run, &call, json);
 }

@@ -87,6 +87,11 @@ int pool_read_call(struct cmd_run *run, struct pool_call *ret_call)
 	return 0;
 }
 
+bool pool_wants_answer(const struct pool_call *call)
+{
+	return call->format == CMD_JSON;
+}
+
 int pool_print_answer(const struct cmd_run *run, const struct pool_call *call, char *json)
 {
 	int status = 0;

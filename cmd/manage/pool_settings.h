@@ -28,6 +28,9 @@ struct pool_call {
 /* Reads the options and the one argument, the pool's name. Returns 0, or -1 when something malformed was reported. */
 int pool_read_call(struct cmd_run *run, struct pool_call *ret_call);
 
+/* Whether the library need describe the pool at all: it takes its time to measure. */
+bool pool_wants_answer(const struct pool_call *call);
+
 /* Prints the answer of create and set: nothing but the JSON that was asked for, or the verdict of a dry run. Frees json. */
 int pool_print_answer(const struct cmd_run *run, const struct pool_call *call, char *json);
 

@@ -263,6 +263,15 @@ static void test_what_is_not_given(void **state)
 	assert_int_equal(charge.limit.of[BASIN_MEMORY], NONE);
 	assert_int_equal(charge.limit.of[BASIN_STORAGE], 128 * MIB);
 	assert_int_equal(charge.limit.of[BASIN_PIDS], 256);
+	/* A default larger than the pool is the pool. */
+	must_create(scratch->ledger, "/tiny", (struct basin_amounts)AMOUNTS(50, NONE, NONE, 100));
+	ask.pool = "/tiny";
+	ask.limit.of[BASIN_CPU] = NONE;
+	assert_int_equal(bsn_charge_reserve(scratch->ledger, &host, &ask, &scratch->self, true, &charge, &err), 0);
+	assert_int_equal(charge.request.of[BASIN_CPU], 50);
+	assert_int_equal(charge.limit.of[BASIN_PIDS], 100);
+	ask.pool = "/team";
+	ask.limit.of[BASIN_CPU] = 500;
 	ask.request = (struct basin_amounts)AMOUNTS(600, NONE, NONE, NONE);
 	assert_true(bsn_charge_reserve(scratch->ledger, &host, &ask, &scratch->self, true, &charge, &err) < 0);
 	assert_int_equal(err.code, BASIN_USAGE);
