@@ -68,4 +68,21 @@ int bsn_fault_gate(const char *name)
 	return -EIO;
 }
 
+void bsn_fault_hand_on(const char *name, uint32_t count, uint32_t *ret_at, uint32_t *ret_kill)
+{
+	if (!gate.ready)
+		set_up();
+	*ret_at = 0;
+	*ret_kill = (uint32_t)gate.kill;
+	if (gate.shared == NULL)
+		return;
+	uint64_t first = atomic_fetch_add(&gate.shared->counter, count) + 1;
+	for (uint32_t i = 0; gate.trace >= 0 && i < count; i++)
+		dprintf(gate.trace, "%llu %s\n", (unsigned long long)(first + i), name);
+	if (gate.at < first || gate.at >= first + count)
+		return;
+	*ret_at = (uint32_t)(gate.at - first) + 1;
+	atomic_store(&gate.shared->hit, 1);
+}
+
 #endif

@@ -13,9 +13,17 @@
 #ifndef BSN_BASE_FAULT_H
 #define BSN_BASE_FAULT_H
 
+#include <stdint.h>
+
 #ifdef BSN_FAULT
 /* Returns 0, or -EIO when this gate is the one that must fail. name is kept in the trace (BASIN_FAULT_TRACE=path). */
 int bsn_fault_gate(const char *name);
+
+/*
+ * Numbers the gates that another program is about to pass, count of them: *ret_at is which of them, from 1, must fail, or 0, and
+ * *ret_kill whether it must die there.
+ */
+void bsn_fault_hand_on(const char *name, uint32_t count, uint32_t *ret_at, uint32_t *ret_kill);
 #else
 #define bsn_fault_gate(name) 0
 #endif

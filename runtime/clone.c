@@ -19,9 +19,10 @@ static long enter(struct clone_args *args, void (*fn)(void *), void *data)
 	__asm__ volatile("syscall\n\t"
 			 "test %%rax, %%rax\n\t"
 			 "jnz 1f\n\t"
-			 "xor %%ebp, %%ebp\n\t"
 			 "mov %[data], %%rdi\n\t"
-			 "call *%[fn]\n\t"
+			 "mov %[fn], %%rax\n\t"
+			 "xor %%ebp, %%ebp\n\t" /* last: fn and data may have been in it */
+			 "call *%%rax\n\t"
 			 "hlt\n"
 			 "1:\n\t"
 			 : "=a"(result)

@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/io.h"
 #include "base/sys.h"
 
@@ -124,6 +125,9 @@ int bsn_list_write(const struct bsn_list_builder *list, struct bsn_list header, 
 	header.magic = BSN_LIST_MAGIC;
 	header.ops_at = (uint32_t)((sizeof(header) + list->blob.length + 8) & ~(size_t)7);
 	header.op_count = (uint32_t)list->count;
+#ifdef BSN_FAULT
+	bsn_fault_hand_on("operation", header.op_count, &header.fault, &header.fault_kill);
+#endif
 	header.size = (uint32_t)(header.ops_at + list->count * sizeof(struct bsn_op));
 	struct bsn_op *ops = malloc((list->count + 1) * sizeof(*ops));
 	auto_free void *owner = ops;
