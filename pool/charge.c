@@ -57,13 +57,14 @@ int bsn_charge_get(struct bsn_ledger *ledger, const char *consumer, bool bound, 
 	return read_row(&query, ret_charge, err);
 }
 
-int bsn_charge_each(struct bsn_ledger *ledger, const char *pool, int (*fn)(const struct bsn_charge *charge, void *data),
-		    void *data, struct basin_error *err)
+static int each(struct bsn_ledger *ledger, const char *pool, bool reserved_only,
+		int (*fn)(const struct bsn_charge *charge, void *data), void *data, struct basin_error *err)
 {
 	auto_query struct bsn_query query = { 0 };
-	int r = bsn_query_open(
-		&query, ledger, err,
-		"SELECT " CHARGE_COLUMNS " FROM charge WHERE ?1 IS NULL OR pool = ?1 ORDER BY consumer, bound DESC", "t", pool);
+	int r = bsn_query_open(&query, ledger, err,
+			       "SELECT " CHARGE_COLUMNS
+			       " FROM charge WHERE (?1 IS NULL OR pool = ?1) AND bound <= ?2 ORDER BY consumer, bound DESC",
+			       "ti", pool, (int64_t)!reserved_only);
 	while (r >= 0 && (r = bsn_query_next(&query, err)) > 0) {
 		struct bsn_charge charge;
 		r = read_row(&query, &charge, err);
@@ -71,6 +72,12 @@ int bsn_charge_each(struct bsn_ledger *ledger, const char *pool, int (*fn)(const
 			r = fn(&charge, data);
 	}
 	return r;
+}
+
+int bsn_charge_each(struct bsn_ledger *ledger, const char *pool, int (*fn)(const struct bsn_charge *charge, void *data),
+		    void *data, struct basin_error *err)
+{
+	return each(ledger, pool, false, fn, data, err);
 }
 
 /* --- what is asked, resolved --- */
@@ -324,7 +331,7 @@ struct sweep {
 static int collect_dead(const struct bsn_charge *charge, void *data)
 {
 	struct sweep *sweep = data;
-	if (charge->bound || bsn_owner_alive(&charge->owner))
+	if (bsn_owner_alive(&charge->owner))
 		return 0;
 	struct bsn_charge *more = reallocarray(sweep->dead, sweep->count + 1, sizeof(*more));
 	if (more == NULL)
@@ -338,7 +345,7 @@ static int sweep_rows(struct bsn_ledger *ledger, bool dry_run, void (*fn)(const 
 		      void *data, struct basin_error *err)
 {
 	struct sweep sweep = { 0 };
-	int r = bsn_charge_each(ledger, NULL, collect_dead, &sweep, err);
+	int r = each(ledger, NULL, true, collect_dead, &sweep, err);
 	auto_free struct bsn_charge *dead = sweep.dead;
 	if (r == -ENOMEM)
 		return bsn_fail_sys(err, ENOMEM, "cannot look for abandoned reservations");
