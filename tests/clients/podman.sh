@@ -11,13 +11,8 @@ command -v conmon >/dev/null || skip_all "conmon is not installed"
 make_rootfs
 mkdir -p "$T/home" "$T/conf"
 cat >"$T/conf/containers.conf" <<-CONF
-	[containers]
-	default_sysctls = []
 	[engine]
 	events_logger = "none"
-	CONF
-cat >"$T/conf/policy.json" <<-CONF
-	{"default": [{"type": "insecureAcceptAnything"}]}
 	CONF
 # On a host without the pids controller, and where hard limits cannot be raised, podman's own defaults do not work with any runtime.
 LIMITS=(--pids-limit=-1 --ulimit nofile=1024:1024 --ulimit "nproc=$(ulimit -Hu | sed s/unlimited/-1/):$(ulimit -Hu | sed s/unlimited/-1/)")
