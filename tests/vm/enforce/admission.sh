@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 import_image
 
-ok "a pool" "$BASIN" pool create /team --cpu 1 --memory 256MiB --storage 300MiB --pids 100
+ok "a pool" "$BASIN" pool create /team --cpu 1 --memory 256MiB --storage 300MiB --pids 1000
 refused "a child larger than it is refused" 11 'memory' "$BASIN" pool create /team/dev --cpu 1 --memory 512MiB --storage 100MiB
 nok "and is not there" "$BASIN" pool show /team/dev
 ok "a child that fits" "$BASIN" pool create /team/dev --cpu 500m --memory 128MiB --storage 200MiB

@@ -5,7 +5,7 @@
 import_image
 
 MIB=$((1024 * 1024))
-ok "a pool of 100 MiB" "$BASIN" pool create /p --cpu 2 --memory 100MiB --storage 1GiB --pids 200
+ok "a pool of 100 MiB" "$BASIN" pool create /p --cpu 2 --memory 100MiB --storage 1GiB
 is "its cap is in memory.max" "$(pool_file /p memory.max)" $((100 * MIB))
 is "and it has no swap" "$(pool_file /p memory.swap.max)" 0
 
@@ -31,7 +31,7 @@ ok "they did want more: the kernel stopped the pool at its cap" test "$(pool_fil
 ok "and one of them paid for it" test "$(pool_file /p memory.events | key oom_kill)" -gt 0
 echo "# members together: at most $((together / MIB)) MiB seen"
 
-refused "a third whose promise does not fit is refused" 11 'memory' "$BASIN" env launch box:1 c --pool /p --memory 30MiB --storage 20MiB
+refused "a third whose promise does not fit is refused" 11 'memory' "$BASIN" env launch box:1 c --pool /p --memory 90MiB --storage 20MiB --cpu 100m
 nok "and leaves no cgroup" test -e "$BASIN_CGROUP_ROOT/pool-p/env-c"
 
 ok "the members go" "$BASIN" env rm --force a

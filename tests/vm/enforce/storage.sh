@@ -10,7 +10,7 @@ make_rootfs
 check_back_end() {
 	local kind=$1 written shown
 	ok "$kind: the image is imported" "$BASIN" image import "$T/rootfs.tar" box:1
-	ok "$kind: a pool" "$BASIN" pool create /p --cpu 1 --memory 200MiB --storage 200MiB --pids 100
+	ok "$kind: a pool" "$BASIN" pool create /p --cpu 1 --memory 200MiB --storage 200MiB
 	ok "$kind: it says which back end holds it" sh -c '"$BASIN" pool show /p --format json | jq -e --arg kind '"$kind"' "[.. | strings] | any(. == \$kind)"'
 	ok "$kind: an environment of 20 MiB" "$BASIN" env launch box:1 small --pool /p --memory 32MiB --storage 20MiB --cpu 500m --pids 20
 	nok "$kind: 40 MiB do not fit" "$BASIN" env exec small -- dd if=/dev/zero of=/fill bs=64k count=640
