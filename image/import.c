@@ -208,8 +208,13 @@ int bsn_image_import(struct bsn_store *store, const struct bsn_import_options *o
 		r = bsn_store_hold(store, &lease, err);
 	if (r >= 0)
 		r = import_stream(&import, err);
-	if (r < 0)
+	if (r < 0) {
+		/* Layers that were added before it failed belong to no image. */
+		if (lease >= 0)
+			close(bsn_fd_give(&lease));
+		bsn_store_sweep(store, NULL);
 		return r;
+	}
 	*ret_json = bsn_give(&answer);
 	return 0;
 }

@@ -223,8 +223,10 @@ static int import_manifest(struct bsn_import *import, const struct bsn_archive *
 	if (ref == NULL)
 		return bsn_fail(err, BASIN_USAGE, EINVAL, "\"%s\" does not name its image: give a name, as NAME:TAG",
 				import->options->name);
-	r = add_layers(import, archive, json_object_get(document, "layers"),
-		       json_object_get(json_object_get(settings, "rootfs"), "diff_ids"), &reused, err);
+	r = bsn_ref_normalise(ref, tag, err);
+	if (r >= 0)
+		r = add_layers(import, archive, json_object_get(document, "layers"),
+			       json_object_get(json_object_get(settings, "rootfs"), "diff_ids"), &reused, err);
 	return r < 0 ? r : bsn_import_commit(import, manifest, config, ref, reused, err);
 }
 
