@@ -286,14 +286,29 @@ static int make_plan(struct bsn_plan *plan, const struct bsn_plan_request *reque
 	return bsn_plan_process(plan, &process, err);
 }
 
-int bsn_plan_make(const struct bsn_plan_request *request, struct bsn_plan **ret_plan, struct basin_error *err)
+/* What the parser reads and this runtime cannot do yet is refused, never passed over. */
+static int check_supported(const struct bsn_config *config, struct basin_error *err)
 {
-	struct bsn_plan *plan = NULL;
-	if (!request->config->namespaces[BSN_NS_MOUNT].given)
+	const char *what = NULL;
+	if (!config->namespaces[BSN_NS_MOUNT].given)
 		return bsn_fail(
 			err, BASIN_USAGE, EINVAL,
 			"linux.namespaces: a container needs a mount namespace (without one its mounts would be the host's)");
-	int r = new_plan(request->config, &plan, err);
+	if (config->net_devices.count > 0)
+		what = "linux.netDevices: moving network devices";
+	else if (config->intel_rdt.given)
+		what = "linux.intelRdt: cache allocation";
+	else if (config->seccomp.given && config->seccomp.notify)
+		what = "linux.seccomp: SCMP_ACT_NOTIFY";
+	return what == NULL ? 0 : bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP, "%s is not supported by this version", what);
+}
+
+int bsn_plan_make(const struct bsn_plan_request *request, struct bsn_plan **ret_plan, struct basin_error *err)
+{
+	struct bsn_plan *plan = NULL;
+	int r = check_supported(request->config, err);
+	if (r >= 0)
+		r = new_plan(request->config, &plan, err);
 	if (r < 0)
 		return r;
 	r = make_plan(plan, request, err);
@@ -328,6 +343,7 @@ int bsn_plan_make_exec(const struct bsn_plan_exec *request, struct bsn_plan **re
 	plan->forks = (flags & (CLONE_NEWPID | CLONE_NEWTIME)) != 0;
 	plan->waits_go = user;
 	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
+	bsn_plan_affinity(plan, process->cpu_initial);
 	if (process->oom_score_adj_given || process->apparmor_profile != NULL || process->selinux_label != NULL)
 		bsn_list_add(&plan->list, BSN_OP_PROC)->fd = bsn_plan_handle(plan, BSN_HANDLE_PROC, "/proc", NULL);
 	bsn_list_add_number(&plan->list, BSN_OP_JOIN_PROCESS, flags)->fd = bsn_plan_handle(plan, BSN_HANDLE_PROCESS, NULL, NULL);

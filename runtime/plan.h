@@ -103,6 +103,8 @@ struct bsn_plan_process {
 	bool wait_on_socket; /* ... on the start socket */
 	bool init;
 };
+/* The CPUs to run on, a checked list; NULL: as they are. */
+void bsn_plan_affinity(struct bsn_plan *plan, const char *cpus);
 /* "RLIMIT_NOFILE" */
 const char *bsn_rlimit_name(int resource);
 int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *request, struct basin_error *err);

@@ -105,6 +105,17 @@ static uint32_t add_mask(struct bsn_plan *plan, const char *list, size_t *ret_si
 	return bsn_list_bytes(&plan->list, mask, size);
 }
 
+void bsn_plan_affinity(struct bsn_plan *plan, const char *cpus)
+{
+	size_t size = 0;
+	if (cpus == NULL)
+		return;
+	uint32_t at = add_mask(plan, cpus, &size);
+	struct bsn_op *op = bsn_list_add(&plan->list, BSN_OP_AFFINITY);
+	op->text[0] = at;
+	op->count = (uint32_t)size;
+}
+
 static void plan_scheduling(struct bsn_plan *plan, const struct bsn_plan_process *request)
 {
 	const struct bsn_process_config *process = request->process;
@@ -128,12 +139,8 @@ static void plan_scheduling(struct bsn_plan *plan, const struct bsn_plan_process
 	}
 	if (process->io_priority >= 0)
 		bsn_list_add_number(&plan->list, BSN_OP_IO_PRIORITY, (uint64_t)process->io_priority);
-	if (request->exec && process->cpu_final != NULL) {
-		uint32_t at = add_mask(plan, process->cpu_final, &size);
-		struct bsn_op *op = bsn_list_add(&plan->list, BSN_OP_AFFINITY);
-		op->text[0] = at;
-		op->count = (uint32_t)size;
-	}
+	if (request->exec)
+		bsn_plan_affinity(plan, process->cpu_final);
 	if (!request->exec && policy->given) {
 		uint32_t at = policy->nodes != NULL ? add_mask(plan, policy->nodes, &size) : 0;
 		struct bsn_op *op =

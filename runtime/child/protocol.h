@@ -69,7 +69,7 @@ enum bsn_op_code {
 	BSN_OP_TIME,    /* a new time namespace for what is forked next; T0 the offsets as /proc/self/timens_offsets wants them */
 	BSN_OP_FORK,    /* N0 CLONE_NEW flags: the successor is the parent's child; this process ends */
 	BSN_OP_UNSHARE, /* N0 CLONE_NEW flags */
-	BSN_OP_BECOME_ROOT, /* id 0 of the user namespace; F_TRY: it may have none */
+	BSN_OP_BECOME_ROOT, /* N0 uid, N1 gid: 0, or the least that the user namespace has */
 	BSN_OP_HOSTNAME,    /* T0 */
 	BSN_OP_DOMAINNAME,  /* T0 */
 	BSN_OP_SYSCTL,      /* T0 path below /proc/sys, T1 value */

@@ -69,3 +69,29 @@ $(readlink /proc/$pid/ns/pid)
 try 'readlink /proc/self/ns/net; id -u' "(.linux.namespaces[] | select(.type == \"network\")).path = \"/proc/self/ns/net\""
 is "a new user namespace with a network namespace of the host's" "$STATUS" 0
 "$BASIN" delete --force pod
+
+# --- without privileges: an ordinary user, with the one id it has ---
+if [ "$(cat /proc/sys/kernel/unprivileged_userns_clone 2>/dev/null || echo 1)" = 1 ]; then
+	mkdir "$T/user" "$T/rootless"
+	cp "$BASIN" "$T/basin"
+	chmod 755 "$T/basin"
+	chown -R 1000:1000 "$T/user" "$T/rootless" "$ROOTFS"
+	as_user() {
+		setpriv --reuid 1000 --regid 1000 --clear-groups env BASIN_ROOT="$T/user/basin" "$@"
+	}
+	(cd "$T/rootless" && as_user "$T/basin" spec --rootless)
+	jq --arg root "$ROOTFS" '.root.path = $root | .process.terminal = false | .process.args = ["sh", "-c", "id -u; tr -s \" \" </proc/self/uid_map; echo x >/dev/null && echo device; exec sleep 60"]' \
+		"$T/rootless/config.json" >"$T/rootless/config.new"
+	cat "$T/rootless/config.new" >"$T/rootless/config.json"
+	ok "an ordinary user runs a container" as_user "$T/basin" run -d -b "$T/rootless" c3
+	within 5 grep -q device "$T/out"
+	is "in which it is root" "$(cat "$T/out")" "0
+ 0 1000 1
+device"
+	run as_user "$T/basin" exec c3 id -u
+	is "and execs in it" "$OUT" 0
+	ok "and deletes it" as_user "$T/basin" delete --force c3
+	is "which leaves nothing" "$(ls -A "$T/user/basin")" ""
+else
+	skip "an ordinary user runs a container" "unprivileged user namespaces are off"
+fi
