@@ -22,8 +22,8 @@ static int next_line(struct bsn_backup_items *items, char **ret_line, struct bas
 	char piece[PIECE];
 
 	for (;;) {
-		char *from = lines->data + items->lines_at;
-		char *end = lines->data == NULL ? NULL : memchr(from, '\n', lines->length - items->lines_at);
+		char *from = lines->data == NULL ? NULL : lines->data + items->lines_at;
+		char *end = from == NULL ? NULL : memchr(from, '\n', lines->length - items->lines_at);
 		if (end != NULL) {
 			*end = '\0';
 			items->lines_at = (size_t)(end + 1 - lines->data);
@@ -32,7 +32,7 @@ static int next_line(struct bsn_backup_items *items, char **ret_line, struct bas
 		}
 		if (lines->length - items->lines_at > LINE_MAX)
 			return bad_list(err);
-		if (lines->data != NULL) {
+		if (from != NULL) {
 			memmove(lines->data, from, lines->length - items->lines_at);
 			lines->length -= items->lines_at;
 			items->lines_at = 0;

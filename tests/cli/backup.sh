@@ -3,7 +3,7 @@
 # basin backup: create, verify, restore. What comes back is what was there: files, ids, modes, times, attributes, hard links, whiteouts.
 . "$(dirname "$0")/lib.sh"
 
-make_rootfs
+make_rootfs "$T/rootfs"
 echo lower >"$ROOTFS/etc/removed"
 mkdir "$ROOTFS/etc/replaced"
 echo lower >"$ROOTFS/etc/replaced/file"
