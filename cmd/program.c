@@ -47,59 +47,61 @@ static int set_cgroup_manager(struct cmd_run *run, struct cmd_global *global, co
 	return 0;
 }
 
-/* 0: go on; 1: done, exit successfully; -1: reported. */
-static int set_global(struct cmd_run *run, struct cmd_global *global, int option, const char *value)
+/* What a global flag leads to. */
+enum outcome { WRONG = -1 /* reported */, GO_ON = 0, DONE, WANTS_HELP };
+
+static enum outcome set_global(struct cmd_run *run, struct cmd_global *global, int option, const char *value)
 {
 	switch (option) {
 	case ROOT:
 		global->root = value;
-		return 0;
+		return GO_ON;
 	case DATA_ROOT:
 		global->data_root = value;
-		return 0;
+		return GO_ON;
 	case CGROUP_ROOT:
 		global->cgroup_root = value;
-		return 0;
+		return GO_ON;
 	case LOG:
 		global->log = value;
-		return 0;
+		return GO_ON;
 	case LOG_FORMAT:
-		return set_log_format(run, global, value);
+		return set_log_format(run, global, value) < 0 ? WRONG : GO_ON;
 	case DEBUG:
 		global->debug = true;
-		return 0;
+		return GO_ON;
 	case SYSTEMD_CGROUP:
 		global->systemd_cgroup = true;
-		return 0;
+		return GO_ON;
 	case CGROUP_MANAGER:
-		return set_cgroup_manager(run, global, value);
+		return set_cgroup_manager(run, global, value) < 0 ? WRONG : GO_ON;
 	case VERSION:
 		cmd_print_version();
-		return 1;
+		return DONE;
 	case HELP:
-		return 2;
+		return WANTS_HELP;
 	default:
-		return 0;
+		return GO_ON;
 	}
 }
 
 /* Reads the flags before the command: stop_after 1 leaves everything from the command's name on untouched in arguments. */
-static int read_global(struct cmd_run *run, struct cmd_global *global)
+static enum outcome read_global(struct cmd_run *run, struct cmd_global *global)
 {
 	const char *value;
 	int option;
 	while ((option = cmd_next(run, &value)) > 0) {
-		int r = set_global(run, global, option, value);
-		if (r != 0)
-			return r;
+		enum outcome outcome = set_global(run, global, option, value);
+		if (outcome != GO_ON)
+			return outcome;
 	}
 	if (option < 0)
-		return -1;
+		return WRONG;
 	global->open = (struct basin_options){ .size = sizeof(global->open),
 					       .root = global->root,
 					       .data_root = global->data_root,
 					       .cgroup_root = global->cgroup_root };
-	return 0;
+	return GO_ON;
 }
 
 static bool is_noun(const struct cmd_entry *entries, size_t count, const char *word)
@@ -192,14 +194,14 @@ int cmd_program(int argc, char **argv, const struct cmd_entry *entries, size_t c
 	top.argv = argc > 0 ? argv + 1 : argv;
 	if (argc < 1)
 		return BASIN_USAGE;
-	int r = read_global(&top, &global);
-	if (r == 1)
+	enum outcome outcome = read_global(&top, &global);
+	if (outcome == DONE)
 		return 0;
-	if (r < 0)
+	if (outcome == WRONG)
 		return BASIN_FAILED;
-	if (r == 2 || top.argument_count == 0) {
+	if (outcome == WANTS_HELP || top.argument_count == 0) {
 		cmd_print_help(entries, count);
-		return r == 2 ? 0 : BASIN_USAGE;
+		return outcome == WANTS_HELP ? 0 : BASIN_USAGE;
 	}
 	cmd_report_library(&global);
 	int status = dispatch(&top, entries, count, argv, other);
