@@ -38,7 +38,9 @@ int bsn_forwarding_enable(int dirfd, struct basin_error *err)
 	auto_fd int lock = -1;
 	char before = '\0';
 	int r = bsn_lock_take(dirfd, LOCK, BSN_LOCK_EXCLUSIVE, 10000, &lock);
-	if (r >= 0 && read_switch(dirfd, KEPT, &before) == -ENOENT) {
+	if (r >= 0)
+		r = read_switch(dirfd, KEPT, &before);
+	if (r == -ENOENT) {
 		r = read_switch(AT_FDCWD, SYSCTL, &before);
 		if (r >= 0)
 			r = bsn_replace_file(dirfd, KEPT, &before, 1, 0600, false);

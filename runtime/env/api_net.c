@@ -114,25 +114,30 @@ static int add_allocations(const struct bsn_network_place *place, void *data)
 }
 
 /* Of one network, or (name NULL) of all, as an array. */
-static int build(struct basin *basin, const char *name, int (*fn)(const struct bsn_network_place *place, void *data),
-		 json_t **ret_documents, struct basin_error *err)
+static int build_on(const struct bsn_network_host *host, const char *name,
+		    int (*fn)(const struct bsn_network_place *place, void *data), json_t **ret_documents, struct basin_error *err)
 {
-	auto_network_host struct bsn_network_host host = BSN_NETWORK_HOST_INIT;
 	auto_view struct view view = { 0 };
 	struct bsn_network_place place;
-	int r = bsn_network_host_open(basin, BSN_LOCK_SHARED, &host, err);
-	if (r >= 0 && name != NULL)
-		r = bsn_network_place_load(&host, name, &place, err);
+	int r = name != NULL ? bsn_network_place_load(host, name, &place, err) : 0;
 	if (r >= 0)
-		r = open_view(&host, &view, err);
+		r = open_view(host, &view, err);
 	if (r >= 0)
-		r = name != NULL ? fn(&place, &view) : bsn_network_each(&host, fn, &view, err);
+		r = name != NULL ? fn(&place, &view) : bsn_network_each(host, fn, &view, err);
 	if (r == -ENOMEM)
 		return bsn_fail_sys(err, ENOMEM, "cannot describe the networks");
 	if (r < 0)
 		return r;
 	*ret_documents = json_incref(view.documents);
 	return 0;
+}
+
+static int build(struct basin *basin, const char *name, int (*fn)(const struct bsn_network_place *place, void *data),
+		 json_t **ret_documents, struct basin_error *err)
+{
+	auto_network_host struct bsn_network_host host = BSN_NETWORK_HOST_INIT;
+	int r = bsn_network_host_open(basin, BSN_LOCK_SHARED, &host, err);
+	return r < 0 ? r : build_on(&host, name, fn, ret_documents, err);
 }
 
 int basin_net_show(struct basin *basin, const char *name, char **ret_json, struct basin_error *err)
@@ -247,11 +252,12 @@ static int restore_host(const struct bsn_network_host *host, struct basin_error 
 }
 
 static int create_locked(const struct bsn_network_host *host, const char *name, const struct basin_net_options *options,
-			 struct basin_error *err)
+			 char **ret_json, struct basin_error *err)
 {
+	auto_json json_t *documents = NULL;
+	auto_free struct bsn_object *taken = NULL;
 	struct bsn_network_place place;
 	struct bsn_cidr subnet;
-	auto_free struct bsn_object *taken = NULL;
 	if (bsn_object_get(host->ledger, BSN_NETWORK_KIND, name, &taken, NULL) >= 0)
 		return bsn_fail(err, BASIN_EXISTS, EEXIST, "network \"%s\" exists already", name);
 	int r = choose_subnet(host, options->subnet, &subnet, err);
@@ -261,8 +267,13 @@ static int create_locked(const struct bsn_network_host *host, const char *name, 
 		return r;
 	r = bsn_network_place_load(host, name, &place, err);
 	if (r >= 0)
-		r = bsn_network_raise(host, &place, false, err);
+		r = bsn_network_raise(host, &place, 0, err);
+	if (r >= 0 && ret_json != NULL)
+		r = build_on(host, name, add_network, &documents, err);
+	if (r >= 0 && ret_json != NULL)
+		r = bsn_json_format(json_array_get(documents, 0), true, ret_json, err);
 	if (r < 0) {
+		bsn_network_place_name(host, name, &place);
 		bsn_network_raze(host, &place, NULL);
 		forget(host, name, NULL);
 		restore_host(host, NULL);
@@ -284,9 +295,8 @@ int basin_net_create(struct basin *basin, const char *name, const struct basin_n
 	if (r >= 0)
 		r = bsn_network_host_open(basin, BSN_LOCK_EXCLUSIVE, &host, err);
 	if (r >= 0)
-		r = create_locked(&host, name, options, err);
-	bsn_network_host_release(&host);
-	return r < 0 || ret_json == NULL ? r : basin_net_show(basin, name, ret_json, err);
+		r = create_locked(&host, name, options, ret_json, err);
+	return r;
 }
 
 /* --- remove, reload ------------------------------------------------------------------------------------------------------------ */
@@ -330,7 +340,7 @@ static int reload_one(const struct bsn_network_place *place, void *data)
 	const struct reload *reload = data;
 	int64_t used = 0;
 	int r = bsn_lease_each(reload->host->ledger, BSN_LEASE_ADDRESS, place->name, NULL, count_lease, &used, reload->err);
-	return r < 0 ? r : bsn_network_raise(reload->host, place, used > 0, reload->err);
+	return r < 0 ? r : bsn_network_raise(reload->host, place, BSN_RAISE_ALL | (used > 0 ? BSN_RAISE_NAMES : 0), reload->err);
 }
 
 int basin_net_reload(struct basin *basin, struct basin_error *err)

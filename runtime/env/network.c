@@ -78,7 +78,7 @@ int bsn_network_up(struct basin *basin, const char *network, struct basin_error 
 	int r = bsn_network_host_open(basin, BSN_LOCK_EXCLUSIVE, &host, err);
 	if (r >= 0)
 		r = bsn_network_place_load(&host, network, &place, err);
-	return r < 0 ? r : bsn_network_raise(&host, &place, true, err);
+	return r < 0 ? r : bsn_network_raise(&host, &place, BSN_RAISE_NAMES, err);
 }
 
 static int attach_link(const struct bsn_network_host *host, const struct bsn_network_place *place, const char *env,

@@ -31,9 +31,11 @@ int bsn_network_host_open(struct basin *basin, enum bsn_lock_mode mode, struct b
 	if (host.state_fd < 0)
 		return host.state_fd;
 	r = bsn_lock_take(host.state_fd, LOCK, mode, LOCK_MS, &host.lock_fd);
+	if (r == -EAGAIN)
+		return bsn_fail(err, BASIN_TIMEOUT, EAGAIN,
+				"cannot lock the networks: another command has had them for a minute");
 	if (r < 0)
-		return bsn_fail(err, r == -EAGAIN ? BASIN_TIMEOUT : BASIN_INTERNAL, -r,
-				"cannot lock the networks: another command has them");
+		return bsn_fail_sys(err, -r, "cannot lock the networks");
 	*ret_host = host;
 	host.state_fd = host.lock_fd = -1;
 	return 0;
@@ -214,7 +216,7 @@ static int raise_names(const struct bsn_network_host *host, const struct bsn_net
 	return r < 0 ? r : bsn_dns_start(&dns, err);
 }
 
-int bsn_network_raise(const struct bsn_network_host *host, const struct bsn_network_place *place, bool with_names,
+int bsn_network_raise(const struct bsn_network_host *host, const struct bsn_network_place *place, unsigned int flags,
 		      struct basin_error *err)
 {
 	auto_of(bsn_netlink_close) struct bsn_netlink *netlink = NULL;
@@ -235,9 +237,9 @@ int bsn_network_raise(const struct bsn_network_host *host, const struct bsn_netw
 	int has_rules = bsn_nft_network_exists(nft, place->bridge, err);
 	r = has_rules == 0 ? bsn_nft_network_create(nft, &rules, err) : has_rules;
 	struct mending mending = { .host = host, .place = place, .netlink = netlink, .nft = nft, .dir = dir, .err = err };
-	if (r >= 0 && (bridge_made || !has_rules))
+	if (r >= 0 && (bridge_made || !has_rules || (flags & BSN_RAISE_ALL)))
 		r = mend_attached(&mending);
-	if (r >= 0 && with_names)
+	if (r >= 0 && (flags & BSN_RAISE_NAMES))
 		r = raise_names(host, place, dir, bridge_made, err);
 	return r < 0 ? r : 0;
 }

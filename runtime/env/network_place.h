@@ -58,8 +58,12 @@ int bsn_network_dir(const struct bsn_network_host *host, const char *name, struc
 
 struct bsn_nft_network bsn_network_rules(const struct bsn_network_place *place);
 
-/* Under the exclusive lock: makes or mends, and takes away, what the network has on this host. */
-int bsn_network_raise(const struct bsn_network_host *host, const struct bsn_network_place *place, bool with_names,
+/* Under the exclusive lock: makes what the network lacks on this host, and takes away what it has. */
+enum bsn_network_raise {
+	BSN_RAISE_NAMES = 1, /* its name server too */
+	BSN_RAISE_ALL = 2,   /* look after everything that is attached, even where bridge and rules are there */
+};
+int bsn_network_raise(const struct bsn_network_host *host, const struct bsn_network_place *place, unsigned int flags,
 		      struct basin_error *err);
 int bsn_network_raze(const struct bsn_network_host *host, const struct bsn_network_place *place, struct basin_error *err);
 

@@ -207,7 +207,7 @@ static int look_at_network(const struct bsn_network_place *place, void *data)
 	const char *action = is_attached(look, place) ? what_it_lacks(look, place) : NULL;
 	if (action == NULL)
 		return 0;
-	int r = look->dry_run ? 0 : bsn_network_raise(&look->host, place, true, &err);
+	int r = look->dry_run ? 0 : bsn_network_raise(&look->host, place, BSN_RAISE_NAMES | BSN_RAISE_ALL, &err);
 	return report(look, "network", place->name, place->name, "", action, r, &err);
 }
 
