@@ -48,10 +48,10 @@ clean_up() {
 	local status=$?
 	trap - EXIT
 	say "Taking everything away again"
-	for name in $("$BUILD/basin" env ls --format json 2>/dev/null | tr ',{' '\n\n' | sed -n 's/.*"name": *"\([^"]*\)".*/\1/p'); do
+	for name in $("$BUILD/basin" env ls 2>/dev/null | awk 'NR > 1 { print $1 }'); do
 		basin env rm --force "$name" || true
 	done
-	for name in $("$BUILD/basin" net ls --format json 2>/dev/null | tr ',{' '\n\n' | sed -n 's/.*"name": *"\([^"]*\)".*/\1/p'); do
+	for name in $("$BUILD/basin" net ls 2>/dev/null | awk 'NR > 1 { print $1 }'); do
 		basin net rm "$name" || true
 	done
 	[ ! -d "$BASIN_CGROUP_ROOT" ] || find "$BASIN_CGROUP_ROOT" -depth -type d -exec rmdir {} + || true
@@ -72,7 +72,7 @@ done
 say "What this host can do"
 basin doctor
 
-say "An image: $(du -h "$TREE/build/debian.tar" | cut -f1) of Debian 12 from its tar"
+say "An image: $(du -hL "$TREE/build/debian.tar" | cut -f1) of Debian 12 from its tar"
 basin image import "$TREE/build/debian.tar" debian:12
 basin image ls
 
