@@ -108,8 +108,6 @@ static int search_index(struct search *search, const json_t *index, const char *
 		return bsn_fail(err, BASIN_DAMAGED, EBADMSG, "an index without manifests, or with layers");
 	json_array_foreach (manifests, i, descriptor) {
 		const char *own = annotated_ref(descriptor);
-		if (r < 0)
-			return r;
 		if (own == NULL)
 			own = ref;
 		if (is_index(descriptor)) {
@@ -121,8 +119,10 @@ static int search_index(struct search *search, const json_t *index, const char *
 		} else {
 			search->chosen[search->count++] = (struct chosen){ descriptor, own };
 		}
+		if (r < 0)
+			return r;
 	}
-	return r;
+	return 0;
 }
 
 static int add_layer(struct bsn_import *import, const struct bsn_archive *archive, const json_t *descriptor, const char *diff_id,

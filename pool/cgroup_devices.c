@@ -99,7 +99,7 @@ static void add_load(struct program *program)
 /* r7 = a constant of 64 bits. */
 static void add_constant(struct program *program, uint64_t value)
 {
-	add(program, BPF_LD | BPF_DW | BPF_IMM, BPF_REG_7, 0, 0, (int32_t)(uint32_t)value);
+	add(program, BPF_LD | BPF_DW /* | BPF_IMM, which is 0 */, BPF_REG_7, 0, 0, (int32_t)(uint32_t)value);
 	add(program, 0, 0, 0, 0, (int32_t)(uint32_t)(value >> 32));
 }
 
