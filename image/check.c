@@ -95,7 +95,7 @@ static int check_layer(struct check *check, const char *diff_id)
 		return 0;
 	if (damaged == NULL || json_object_set_new(check->done, hex, json_true()) < 0)
 		return no_memory(check->err);
-	bsn_info("checking layer %.19s", diff_id);
+	bsn_debug("checking layer %.19s", diff_id);
 	auto_fd int layer = bsn_sys_openat(check->store->layers, hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (layer < 0)
 		return add_problem(check, "layer %s is missing: import the image again", diff_id);
@@ -105,9 +105,11 @@ static int check_layer(struct check *check, const char *diff_id)
 	check->entries += entries;
 	if (count > 0) {
 		const json_t *first = json_array_get(damaged, 0);
-		tell_first(check, "layer %.19s: \"%.300s\": %.200s, and %llu more", diff_id,
-			   json_string_value(json_object_get(first, "path")),
-			   json_string_value(json_object_get(first, "problem")), (unsigned long long)count - 1);
+		char more[40] = "";
+		if (count > 1)
+			bsn_format(more, sizeof(more), ", and %llu more", (unsigned long long)count - 1);
+		tell_first(check, "layer %.19s: \"%.300s\": %.200s%s", diff_id, json_string_value(json_object_get(first, "path")),
+			   json_string_value(json_object_get(first, "problem")), more);
 		check->damaged += count - 1;
 	}
 	json_t *item = json_pack("{ss, sI, sb, sI, sO}", "diff_id", diff_id, "entries", (json_int_t)entries, "ok",

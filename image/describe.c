@@ -26,8 +26,8 @@ static int describe(struct bsn_store *store, const char *digest, json_t *names, 
 		bytes += image->layers[i].bytes;
 	char platform[128];
 	bsn_format(platform, sizeof(platform), "%.60s/%.60s", image->os, image->architecture);
-	json_t *json = json_pack("{ss, sO, ss, ss, sI, sI, sO?}", "digest", digest, "names", names, "os", image->os,
-				 "architecture", image->architecture, "size", (json_int_t)bytes, "layer_count",
+	json_t *json = json_pack("{ss, sO, ss, ss, ss, sI, sI, sO?}", "digest", digest, "names", names, "platform", platform,
+				 "os", image->os, "architecture", image->architecture, "size", (json_int_t)bytes, "layer_count",
 				 (json_int_t)image->layer_count, "imported", json_object_get(record, "imported"));
 	if (json == NULL)
 		return no_memory(err);

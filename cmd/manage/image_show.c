@@ -9,6 +9,7 @@ static const struct cmd_option options[] = {
 };
 
 static const struct cmd_column columns[] = {
+	{ "NAMES", "names", CMD_TEXT },
 	{ "DIGEST", "digest", CMD_TEXT },
 	{ "CONFIG DIGEST", "config_digest", CMD_TEXT },
 	{ "PLATFORM", "platform", CMD_TEXT },
@@ -16,6 +17,9 @@ static const struct cmd_column columns[] = {
 	{ "SIZE", "size", CMD_BYTES },
 	{ "CREATED", "created", CMD_TEXT },
 	{ "IMPORTED", "imported", CMD_TIME },
+	{ "ENTRYPOINT", "config.Entrypoint", CMD_TEXT },
+	{ "COMMAND", "config.Cmd", CMD_TEXT },
+	{ "ENVIRONMENT", "config.Env", CMD_TEXT },
 	{ "USER", "config.User", CMD_TEXT },
 	{ "WORKING DIR", "config.WorkingDir", CMD_TEXT },
 	{ "STOP SIGNAL", "config.StopSignal", CMD_TEXT },
