@@ -71,9 +71,10 @@ static int begin_payload(struct bsn_container *container, const struct bsn_state
 	if (r > 0)
 		r = bsn_fail(err, BASIN_INTERNAL, EPROTO, "the container's first process sent message %u out of order",
 			     message.type);
-	/* Whether it runs or failed: it waits no more. */
-	if (owned >= 0)
-		bsn_sys_unlinkat(container->dir, "start", 0);
+	/* Whether it runs or failed: it waits no more. While the socket is there it counts as waiting, so this must not fail unsaid. */
+	int gone = owned >= 0 ? bsn_sys_unlinkat(container->dir, "start", 0) : 0;
+	if (r >= 0 && gone < 0 && gone != -ENOENT)
+		r = bsn_fail_sys(err, -gone, "cannot note that container \"%s\" runs", state->id);
 	return r;
 }
 
