@@ -12,7 +12,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "base/fault.h"
 #include "base/io.h"
 #include "base/str.h"
 #include "base/sys.h"
@@ -131,10 +130,7 @@ int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 		return bsn_fail_sys(err, -r, "cannot make a channel to the container's first process");
 	run->child.channel = ends[0];
 	auto_fd int theirs = ends[1];
-	struct bsn_list header = { .channel = theirs, .keep_fds = (uint32_t)keep_fds, .wait_open = run->plan->waits_go };
-#ifdef BSN_FAULT
-	bsn_fault_hand_on("child", (uint32_t)run->plan->list.count, &header.fault, &header.fault_kill);
-#endif
+	const struct bsn_list header = { .channel = theirs, .keep_fds = (uint32_t)keep_fds, .wait_open = run->plan->waits_go };
 	r = bsn_list_write(&run->plan->list, header, run->handles, run->plan->handle_count, &list, err);
 	auto_fd int owned = list;
 	if (r < 0)
