@@ -37,7 +37,7 @@ static inline struct bsn_tar_header header_of(const struct entry *entry)
 {
 	struct bsn_tar_header header;
 	memset(&header, 0, sizeof(header));
-	strncpy(header.name, entry->name, sizeof(header.name));
+	memcpy(header.name, entry->name, strnlen(entry->name, sizeof(header.name)));
 	snprintf(header.mode, 8, "%07o", entry->mode & 07777777);
 	snprintf(header.uid, 8, "%07lo", entry->uid & 07777777);
 	snprintf(header.gid, 8, "%07lo", entry->gid & 07777777);
@@ -45,7 +45,7 @@ static inline struct bsn_tar_header header_of(const struct entry *entry)
 	snprintf(header.mtime, 12, "%011lo", entry->mtime & 077777777777UL);
 	header.type = entry->type != 0 ? entry->type : '0';
 	if (entry->link != NULL)
-		strncpy(header.link, entry->link, sizeof(header.link));
+		memcpy(header.link, entry->link, strnlen(entry->link, sizeof(header.link)));
 	if (entry->magic == NULL)
 		memcpy(header.magic, "ustar\00000", 8);
 	else if (entry->magic[0] != '\0')
