@@ -20,16 +20,18 @@ static int resolve_user(pid_t pid, const char *user, struct bsn_user *ret_user, 
 	return bsn_user_resolve(root, user, ret_user, err);
 }
 
-/* HOME of that user, then what was asked for. */
-static const char **exec_variables(const struct basin_exec_options *options, const char *home)
+/* The kind of terminal and HOME of that user, then what was asked for. */
+static const char **exec_variables(const struct basin_exec_options *options, const char *home, const char *term)
 {
 	size_t count = 0;
 	while (options->env != NULL && options->env[count] != NULL)
 		count++;
-	const char **list = calloc(count + 2, sizeof(*list));
+	const char **list = calloc(count + 3, sizeof(*list));
 	if (list == NULL)
 		return NULL;
 	size_t at = 0;
+	if (options->tty != 0)
+		list[at++] = term;
 	if (home != NULL)
 		list[at++] = home;
 	for (size_t i = 0; i < count; i++)
@@ -44,6 +46,7 @@ int bsn_env_exec(struct basin *basin, const char *name, const struct basin_exec_
 	auto_env struct bsn_env *env = NULL;
 	struct bsn_user user;
 	char id[32];
+	char term[64];
 	char home[BSN_USER_HOME + 8];
 	pid_t pid;
 	int r = bsn_env_load_ready(basin, name, &env, err);
@@ -61,7 +64,9 @@ int bsn_env_exec(struct basin *basin, const char *name, const struct basin_exec_
 		snprintf(id, sizeof(id), "%u:%u", (unsigned int)user.uid, (unsigned int)user.gid);
 		snprintf(home, sizeof(home), "HOME=%s", user.home);
 	}
-	auto_free const char **variables = exec_variables(options, other ? home : NULL);
+	const char *terminal = getenv("TERM");
+	snprintf(term, sizeof(term), "TERM=%s", terminal != NULL && terminal[0] != '\0' ? terminal : "xterm");
+	auto_free const char **variables = exec_variables(options, other ? home : NULL, term);
 	if (variables == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot run a program in environment \"%s\"", name);
 	const struct bsn_exec_options exec = {

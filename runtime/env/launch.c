@@ -180,6 +180,9 @@ int bsn_env_launch(struct basin *basin, const struct basin_env_options *options,
 	auto_json json_t *json = NULL;
 	auto_env struct bsn_env *env = NULL;
 	struct bsn_env_make make = { .start = true, .dry_run = options->dry_run != 0 };
+	if (basin->rootless)
+		return bsn_fail(err, BASIN_DENIED, EPERM,
+				"environments need root: their mounts, networks and id ranges are the host's");
 	int r = bsn_name_check("environment", options->name, err);
 	if (r >= 0 && options->pool != NULL)
 		r = bsn_name_check_pool(options->pool, err);

@@ -142,11 +142,29 @@ static int describe(const struct up *up, char **ret_text, struct basin_error *er
 	return bsn_env_oci_config(&facts, ret_text, err);
 }
 
+/* The fifo and the pipe that are its input and output become the payload's, so that it can open /dev/stdout as anybody can. */
+static int give_output(const struct up *up, struct basin_error *err)
+{
+	uid_t uid = (uid_t)up->env->ids_first + up->user.uid;
+	gid_t gid = (gid_t)up->env->ids_first + up->user.gid;
+	for (int fd = 0; fd <= 2; fd++) {
+		struct stat st;
+		if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+			continue;
+		int r = bsn_sys_fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
+		if (r < 0)
+			return bsn_fail_sys(err, -r, "cannot give environment \"%s\" its output", up->env->name);
+	}
+	return 0;
+}
+
 static int create(struct up *up, struct basin_error *err)
 {
 	auto_fd int root = -1;
 	auto_free char *text = NULL;
 	int r = open_root(up, &root, err);
+	if (r >= 0)
+		r = give_output(up, err);
 	if (r >= 0)
 		r = describe(up, &text, err);
 	if (r < 0)

@@ -140,7 +140,7 @@ static void join_cgroup(const struct bsn_monitor *monitor)
 static int set_up(struct bsn_monitor *monitor, struct basin_error *err)
 {
 	(void)fcntl(monitor->report_fd, F_SETFD, FD_CLOEXEC);
-	umask(077);
+	umask(022); /* env up makes cgroups and directories that the environment may look into */
 	setsid();
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return bsn_fail_sys(err, errno, "cannot become the reaper of environment \"%s\"", monitor->name);

@@ -49,6 +49,8 @@ base=$(env_ show web --format json | jq .ids.first)
 pid=$(env_ show web --format json | jq .pid)
 is "it has ids of its own" "$(awk '{print $2, $3}' "/proc/$pid/uid_map")" "$base 65536"
 is "what it writes belongs to its ids" "$(env_ exec web -- sh -c 'touch /made; stat -c %u /made')" 0
+like "it may look at its own cgroup" "$(env_ exec web -- ls /sys/fs/cgroup)" cgroup.procs
+is "exec -t gives a terminal" "$(env_ exec -t web -- sh -c 'test -t 0 && echo $TERM' </dev/null | tr -d '\r')" "${TERM:-xterm}"
 is "labels are kept" "$(env_ show web --format json | jq -r .labels.tier)" front
 run env_ exec web -- sh -c 'exit 7'
 is "exec passes the exit status" "$STATUS" 7
@@ -100,7 +102,7 @@ is "and it stops at once" "$([ $SECONDS -lt 5 ] && echo yes)" yes
 env_ rm idle
 
 # --- a payload that ends ---
-ok "launch of a short one" launch short -- /bin/sh -c 'echo out; echo err >&2; exit 4'
+ok "launch of a short one" launch short --user user -- /bin/sh -c 'echo out >/dev/stdout; echo err >/dev/stderr; exit 4'
 is "wait prints its status" "$(env_ wait --time 10s short)" 4
 is "both its outputs are in the log" "$(env_ logs short | sort | tr '\n' ' ')" "err out "
 is "it gave its memory back by itself" "$(within 5 sh -c "[ \$($BASIN pool show /team --format json | jq .resources.memory.promised) = 0 ]" && echo yes)" yes

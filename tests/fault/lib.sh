@@ -15,7 +15,7 @@ BASIN=$BUILD/basin
 
 # What basin may leave nowhere: processes, cgroups, mounts, links, rules, loop devices, files, rows.
 host() {
-	ps -e -o comm= | grep -E '^basin|^sleep' | sort
+	pgrep -l "^(basin|sleep)" | cut -d" " -f2 | sort
 	find "$BASIN_CGROUP_ROOT" -mindepth 1 -type d ! -name monitor
 	cut -d' ' -f3- /proc/self/mountinfo
 	ip -o link show | sed -E 's/^[0-9]+: //; s/<[^>]*>//; s/ state [A-Z]+//; s/@if[0-9]+//'
