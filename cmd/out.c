@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Output: the library's JSON as it is, or as a table or a list of fields. The only file of cmd/ that looks into JSON. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -180,6 +181,15 @@ int cmd_print_resources(const struct cmd_run *run, const char *json, const struc
 	return status;
 }
 
+/* A table shouts its titles; a list of fields does not: "WHY NOT BETTER" is "why not better:" there. */
+static void print_title(const char *title, int width)
+{
+	int length = 0;
+	for (; title[length] != '\0'; length++)
+		putchar(tolower((unsigned char)title[length]));
+	printf(":%*s ", width - length, "");
+}
+
 int cmd_print_fields(const struct cmd_run *run, enum cmd_format format, const char *json, const struct cmd_column *columns,
 		     size_t count)
 {
@@ -195,7 +205,8 @@ int cmd_print_fields(const struct cmd_run *run, enum cmd_format format, const ch
 			width = (int)strlen(columns[i].title);
 	for (size_t i = 0; i < count; i++) {
 		format_cell(at_path(object, columns[i].path), columns[i].kind, cell);
-		printf("%s:%*s %s\n", columns[i].title, width - (int)strlen(columns[i].title), "", cell);
+		print_title(columns[i].title, width);
+		puts(cell);
 	}
 	json_decref(object);
 	return 0;

@@ -97,7 +97,7 @@ is "the platform is kept" "$("$BASIN" image show other:1 --format json | jq -r .
 
 # --- check ---
 ok "check" "$BASIN" image check
-like "check finds nothing" "$OUT" 'RESULT: +sound'
+like "check finds nothing" "$OUT" 'result: +sound'
 victim=$(tree_of bsd:1)/random
 printf X | dd of="$victim" bs=1 seek=1000 conv=notrunc 2>/dev/null
 touch -r "$S/random" "$victim"

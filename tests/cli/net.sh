@@ -27,7 +27,7 @@ run json net show lab
 is "show: range, gateway, bridge" "$(jq -r '[.name, .subnet, .gateway, .bridge] | join(" ")' <<<"$OUT")" "lab 10.77.0.0/24 10.77.0.1 bsn-lab"
 is "show: flags and counts" "$(jq -c '[.nat, .up, .name_server, .addresses.total, .addresses.used, .addresses.free]' <<<"$OUT")" "[true,true,false,253,0,253]"
 run "$BASIN" net show lab
-like "show prints fields" "$OUT" 'SUBNET:? +10\.77\.0\.0/24'
+like "show prints fields" "$OUT" 'subnet:? +10\.77\.0\.0/24'
 run "$BASIN" net ls
 like "ls prints a row" "$OUT" 'lab +10\.77\.0\.0/24 +10\.77\.0\.1 +yes +yes'
 

@@ -186,7 +186,7 @@ static void tables_are_aligned_and_harmless(void **state)
 	(void)state;
 	struct cmd_run run = run_of(&anywhere, WORDS("a"));
 	assert_string_equal(output_of(print_rows, &run), "A       CPU  LIST  D\nx?[2J   1.5  1,z   -\nlonger  20m  -     yes\n");
-	assert_string_equal(output_of(print_one, &run), "A:    x\nCPU:  250m\nLIST: -\n");
+	assert_string_equal(output_of(print_one, &run), "a:    x\ncpu:  250m\nlist: -\n");
 	assert_int_not_equal(cmd_print_table(&run, CMD_TABLE, "[", columns, 4), 0);
 }
 
