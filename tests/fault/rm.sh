@@ -16,6 +16,7 @@ settle() {
 	[ -z "$there" ] || "$BASIN" env rm --force web >"$T/settled" 2>&1
 }
 
+BUDGET=${BUDGET:-200}
 sweep fail
 PREPARED=1
 sweep kill
