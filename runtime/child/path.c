@@ -143,7 +143,7 @@ static int step(const struct child *child, struct walk *walk, const char *name, 
 
 int path_make(const struct child *child, const char *path, uint32_t type, uint32_t mode, int *ret_made)
 {
-	struct walk walk = { .done_length = 0 };
+	struct walk walk; /* large: only what is used is set */
 	char name[256];
 	int made = 0;
 	int fd = path_open(child, path, 0);
@@ -152,6 +152,9 @@ int path_make(const struct child *child, const char *path, uint32_t type, uint32
 		return fd;
 	if (text_length(path) >= PATH_ROOM)
 		return -ENAMETOOLONG;
+	walk.done[0] = '\0';
+	walk.done_length = 0;
+	walk.links = 0;
 	text_add(walk.todo, 0, sizeof(walk.todo), path);
 	int r;
 	while ((r = next_part(&walk, name, sizeof(name))) > 0) {

@@ -56,7 +56,10 @@ int fail_plain(struct child *child, int result, const char *a, const char *b, co
 
 int send_message(int channel, uint32_t type, int32_t value, uint32_t op, const char *text, int fd)
 {
-	struct bsn_message message = { .type = type, .value = value, .op = op };
+	struct bsn_message message;
+	message.type = type;
+	message.value = value;
+	message.op = op;
 	size_t length = text_add(message.text, 0, sizeof(message.text), text);
 	struct iovec part = { &message, BSN_MESSAGE_HEAD + length };
 	struct fd_message rights = {
@@ -76,7 +79,8 @@ int send_message(int channel, uint32_t type, int32_t value, uint32_t op, const c
 
 int expect_message(int channel, uint32_t type, int *ret_fd)
 {
-	struct bsn_message message = { .type = BSN_MESSAGE_NONE };
+	struct bsn_message message;
+	message.type = BSN_MESSAGE_NONE;
 	struct iovec part = { &message, sizeof(message) };
 	struct fd_message rights = { .fd = -1 };
 	struct header header = { .parts = &part, .part_count = 1, .control = &rights, .control_length = sizeof(rights) };

@@ -6,6 +6,21 @@
 void *memcpy(void *to, const void *from, size_t length);
 void *memset(void *to, int byte, size_t length);
 
+#if defined(__x86_64__)
+void *memcpy(void *to, const void *from, size_t length)
+{
+	void *out = to;
+	__asm__ volatile("rep movsb" : "+D"(out), "+S"(from), "+c"(length) : : "memory");
+	return to;
+}
+
+void *memset(void *to, int byte, size_t length)
+{
+	void *out = to;
+	__asm__ volatile("rep stosb" : "+D"(out), "+c"(length) : "a"(byte) : "memory");
+	return to;
+}
+#else
 /* The loops must not be recognised and turned back into calls of themselves. */
 __attribute__((optimize("no-tree-loop-distribute-patterns"))) void *memcpy(void *to, const void *from, size_t length)
 {
@@ -23,6 +38,7 @@ __attribute__((optimize("no-tree-loop-distribute-patterns"))) void *memset(void 
 		*out++ = (char)byte;
 	return to;
 }
+#endif
 
 size_t text_length(const char *text)
 {

@@ -14,7 +14,7 @@ sh_bundle() {
 	make_bundle "$B" ".process.args = [\"sh\", \"-c\", $(jq -Rn --arg s "$1" '$s')] | ${2:-.}"
 }
 left() {
-	ls -A "$BASIN_ROOT" 2>/dev/null | grep -v '^\.' | tr '\n' ' '
+	find "$BASIN_ROOT" -mindepth 1 -maxdepth 1 ! -name '.*' -printf '%f ' 2>/dev/null
 	find "$BASIN_CGROUP_ROOT" -mindepth 2 -type d 2>/dev/null
 }
 

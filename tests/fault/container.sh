@@ -10,7 +10,7 @@ make_rootfs
 B=$T/bundle
 SHARED=$T/fault
 left() {
-	ls -A "$BASIN_ROOT" | grep -v '^\.'
+	find "$BASIN_ROOT" -mindepth 1 -maxdepth 1 ! -name '.*'
 	find "$BASIN_CGROUP_ROOT" -mindepth 2 -type d
 	find "$ROOTFS" -newer "$T/begin" ! -type d ! -path "$ROOTFS/dev/*"
 }
