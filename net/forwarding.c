@@ -6,14 +6,12 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/lock.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "base/sys.h"
 
 #define SYSCTL "/proc/sys/net/ipv4/ip_forward"
 #define KEPT   "ip_forward"
-#define LOCK   "ip_forward.lock"
 
 /* "0" or "1". */
 static int read_switch(int dirfd, const char *path, char *ret_value)
@@ -35,11 +33,8 @@ static int write_switch(char value)
 
 int bsn_forwarding_enable(int dirfd, struct basin_error *err)
 {
-	auto_fd int lock = -1;
 	char before = '\0';
-	int r = bsn_lock_take(dirfd, LOCK, BSN_LOCK_EXCLUSIVE, 10000, &lock);
-	if (r >= 0)
-		r = read_switch(dirfd, KEPT, &before);
+	int r = read_switch(dirfd, KEPT, &before);
 	if (r == -ENOENT) {
 		r = read_switch(AT_FDCWD, SYSCTL, &before);
 		if (r >= 0)
@@ -52,19 +47,14 @@ int bsn_forwarding_enable(int dirfd, struct basin_error *err)
 
 int bsn_forwarding_restore(int dirfd, struct basin_error *err)
 {
-	auto_fd int lock = -1;
 	char before = '\0';
-	int r = bsn_lock_take(dirfd, LOCK, BSN_LOCK_EXCLUSIVE, 10000, &lock);
-	if (r >= 0)
-		r = read_switch(dirfd, KEPT, &before);
+	int r = read_switch(dirfd, KEPT, &before);
 	if (r == -ENOENT)
 		r = 0;
 	if (r >= 0 && before != '\0')
 		r = write_switch(before);
 	if (r >= 0 && before != '\0')
 		r = bsn_sys_unlinkat(dirfd, KEPT, 0);
-	if (r >= 0)
-		bsn_sys_unlinkat(dirfd, LOCK, 0);
 	return r < 0 && r != -ENOENT ? bsn_fail_sys(err, -r, "cannot restore net.ipv4.ip_forward") : 0;
 }
 

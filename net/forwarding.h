@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* net.ipv4.ip_forward: on while there is a network, then as it was found. */
+/* net.ipv4.ip_forward: on while there is a network, then as it was found. The caller keeps others from changing it meanwhile. */
 #ifndef BSN_NET_FORWARDING_H
 #define BSN_NET_FORWARDING_H
 

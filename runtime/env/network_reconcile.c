@@ -159,8 +159,11 @@ static int look_at_state(int dirfd, const char *name, void *data)
 	struct bsn_network_place place;
 	struct basin_error err = { 0 };
 	auto_fd int dir = bsn_sys_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (dir < 0)
-		return 0; /* the lock, the old ip_forward */
+	if (dir < 0) { /* the lock, the old ip_forward, or a write that was cut short */
+		if (bsn_ends_with(name, ".new") && !look->dry_run)
+			bsn_sys_unlinkat(dirfd, name, 0);
+		return 0;
+	}
 	if (!is_network(look, name)) {
 		bsn_network_place_name(&look->host, name, &place);
 		int r = look->dry_run ? 0 : bsn_network_raze(&look->host, &place, &err);
