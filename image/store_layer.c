@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "image/ahead.h"
 #include "image/store_parts.h"
 
 #define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
@@ -73,12 +74,14 @@ int bsn_store_find_layer(struct bsn_store *store, const char *diff_id, struct bs
 struct unpacking {
 	struct bsn_meter blob;
 	struct bsn_inflate *inflate;
-	struct bsn_meter diff;
+	struct bsn_meter diff; /* not used for a plain blob: its digest is the blob's */
+	struct bsn_ahead *ahead;
 	struct bsn_extract_result result;
 };
 
 static void release(struct unpacking *unpacking)
 {
+	bsn_ahead_free(unpacking->ahead);
 	bsn_meter_release(&unpacking->diff);
 	bsn_inflate_free(unpacking->inflate);
 	bsn_meter_release(&unpacking->blob);
@@ -121,10 +124,17 @@ static int unpack_into(struct unpacking *unpacking, const struct bsn_layer_sourc
 	int r = bsn_meter_init(&unpacking->blob, source->stream, max, source->name != NULL ? source->name : "layer", err);
 	if (r >= 0)
 		r = bsn_inflate_new(&unpacking->blob.stream, &unpacking->inflate, err);
+	if (r < 0)
+		return r;
+	struct bsn_stream *top = bsn_inflate_stream(unpacking->inflate);
+	if (bsn_inflate_kind(unpacking->inflate) != BSN_PLAIN) {
+		r = bsn_meter_init(&unpacking->diff, top, UINT64_MAX, "layer", err);
+		top = &unpacking->diff.stream;
+	}
 	if (r >= 0)
-		r = bsn_meter_init(&unpacking->diff, bsn_inflate_stream(unpacking->inflate), UINT64_MAX, "layer", err);
+		r = bsn_ahead_new(top, &unpacking->ahead, err);
 	if (r >= 0)
-		r = bsn_extract(diff, &unpacking->diff.stream, &options, &unpacking->result, err);
+		r = bsn_extract(diff, bsn_ahead_stream(unpacking->ahead), &options, &unpacking->result, err);
 	return r;
 }
 
@@ -150,7 +160,10 @@ static int measure(struct unpacking *unpacking, struct bsn_layer *layer, struct 
 	layer->entries = unpacking->result.entries;
 	layer->bytes = unpacking->result.bytes;
 	int r = bsn_meter_finish(&unpacking->blob, layer->blob_digest, err);
-	return r < 0 ? r : bsn_meter_finish(&unpacking->diff, layer->diff_id, err);
+	if (r >= 0 && layer->compression != BSN_PLAIN)
+		return bsn_meter_finish(&unpacking->diff, layer->diff_id, err);
+	memcpy(layer->diff_id, layer->blob_digest, sizeof(layer->diff_id));
+	return r;
 }
 
 static int write_meta(int staging, const struct bsn_layer *layer, const struct bsn_extract_result *result,

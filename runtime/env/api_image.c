@@ -9,6 +9,7 @@
 #include "image/store.h"
 #include "pool/object.h"
 #include "runtime/env/context.h"
+#include "runtime/env/definition.h"
 
 #define WHOLE(options, field) ((options)->size >= offsetof(__typeof__(*(options)), field) + sizeof((options)->field))
 
@@ -94,7 +95,7 @@ static int find_users(void *data, const char *digest, char ***ret_users, struct 
 	struct search search = { .digest = digest };
 	int r = bsn_basin_ledger(basin, &ledger, err);
 	if (r >= 0)
-		r = bsn_object_each(ledger, "env", match_env, &search, err);
+		r = bsn_object_each(ledger, BSN_ENV_KIND, match_env, &search, err);
 	*ret_users = search.users;
 	return r < 0 ? r : 0;
 }

@@ -213,6 +213,21 @@ else
 	skip "image archives" "umoci or skopeo is missing"
 fi
 
+# --- in use ---
+make_rootfs
+ok "import of a root file system to live in" "$BASIN" image import "$T/rootfs.tar" live:1
+if run "$BASIN" env launch live:1 user --memory 16MiB --storage 16MiB --enforce available; then
+	refused "an image that an environment has is not removed" 12 'in use by environment "user"' "$BASIN" image rm live:1
+	ok "another name for it is" "$BASIN" image import "$T/rootfs.tar" live:2
+	ok "and can go again" "$BASIN" image rm live:2
+	ok "nor once the environment is stopped" "$BASIN" env stop --time 1 user
+	refused "it is still its image" 12 'in use by environment "user"' "$BASIN" image rm live:1
+	ok "once it is gone" "$BASIN" env rm --force user
+else
+	fail "an environment of the image" "$ERR"
+fi
+ok "the image goes too" "$BASIN" image rm live:1
+
 # --- killed, and many at once ---
 for delay in 0.02 0.05 0.1 0.2; do
 	"$BASIN" image import "$T/posix.tar" killed:1 >/dev/null 2>&1 &
