@@ -143,6 +143,11 @@ ok "a pool is what the ledger says, not its cgroup" "$BASIN" pool set /again --m
 ok "its cgroup is made again" test -d "$BASIN_CGROUP_ROOT/pool-again"
 "$BASIN" pool rm /again
 
+# What does not depend on the kernel's controllers is not done again in the emulated machine, where a command takes a second.
+if [ -n "${BASIN_VM:-}" ]; then
+	exit 0
+fi
+
 # --- many at once ---
 create /race --memory 100MiB
 for i in $(seq 10); do
