@@ -67,13 +67,14 @@ static int make_rootless(json_t *spec)
 	for (size_t i = json_array_size(list); i-- > 0;) {
 		const char *destination = json_string_value(json_object_get(json_array_get(list, i), "destination"));
 		json_t *options = json_object_get(json_array_get(list, i), "options");
+		for (size_t j = json_array_size(options); strcmp(destination, "/dev/pts") == 0 && j-- > 0;)
+			if (strcmp(json_string_value(json_array_get(options, j)), "gid=5") == 0)
+				json_array_remove(options, j);
+		/* Last: these two free what destination points to. */
 		if (strcmp(destination, "/sys") == 0)
 			json_array_set_new(list, i, constant(rootless_sys));
 		else if (strcmp(destination, "/sys/fs/cgroup") == 0)
 			json_array_remove(list, i);
-		for (size_t j = json_array_size(options); strcmp(destination, "/dev/pts") == 0 && j-- > 0;)
-			if (strcmp(json_string_value(json_array_get(options, j)), "gid=5") == 0)
-				json_array_remove(options, j);
 	}
 	json_object_del(part, "resources");
 	int r = json_object_set_new(part, "namespaces", constant(rootless_namespaces));
