@@ -10,8 +10,8 @@
  *   Option structs begin with their size: set it to sizeof, zero the rest with an initialiser, so that an old program runs
  *   on a new library. A NULL pointer or BASIN_UNSET means "not given".
  *   A struct basin may be used by one thread at a time; two threads open two. The library never prints, never exits, and
- *   never changes its caller's signals, umask, working directory or children: what must clone or change a process is done
- *   by the `basin` program, which the library runs.
+ *   never changes its caller's signals, umask, working directory or namespaces: what must clone or change a process is done
+ *   by basin-manage, which the library runs and waits for.
  */
 #ifndef BASIN_H
 #define BASIN_H
