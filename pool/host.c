@@ -111,25 +111,18 @@ static int add_environment(int dirfd, const char *name, void *data)
 	return 0;
 }
 
-static int64_t held_bytes(int data_fd, const char *environment)
+static int64_t held_bytes(int data_fd)
 {
 	struct held held = { 0 };
 	auto_fd int envs = bsn_sys_openat(data_fd, "envs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (envs >= 0 && environment == NULL)
+	if (envs >= 0)
 		bsn_each_entry(envs, add_environment, &held);
-	else if (envs >= 0)
-		add_environment(envs, environment, &held);
 	return held.bytes;
-}
-
-int64_t bsn_host_held_by(int data_fd, const char *environment)
-{
-	return held_bytes(data_fd, environment);
 }
 
 int bsn_host_read(int data_fd, struct bsn_host *ret_host, struct basin_error *err)
 {
-	struct bsn_host host = { .held = held_bytes(data_fd, NULL) };
+	struct bsn_host host = { .held = held_bytes(data_fd) };
 	struct statvfs fs;
 	int r = memory_total(&host.total.of[BASIN_MEMORY]);
 	if (r < 0)

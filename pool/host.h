@@ -18,7 +18,4 @@ struct bsn_host {
 /* Reads all of it; may walk the environments' directories, so not inside a transaction. data_fd: the data root. */
 int bsn_host_read(int data_fd, struct bsn_host *ret_host, struct basin_error *err);
 
-/* What one environment holds on disk, in bytes; 0 for one that is not there. */
-int64_t bsn_host_held_by(int data_fd, const char *environment);
-
 #endif

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/env/pool_document.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/str.h"
+#include "base/sys.h"
 #include "pool/cgroup.h"
 #include "pool/charge.h"
 #include "pool/pool.h"
 #include "pool/pool_cgroup.h"
+#include "runtime/env/definition.h"
+#include "runtime/env/show.h"
 
 #define SAMPLE_MS 50
 
@@ -41,7 +45,7 @@ struct entries {
 	struct entry *of;
 	size_t count;
 	const char *only; /* NULL: all */
-	int data_fd;
+	struct basin *basin;
 };
 
 static void entries_release(struct entries *entries)
@@ -75,11 +79,29 @@ static bool is_within(const char *pool, const char *ancestor)
 	       (strncmp(pool, ancestor, length) == 0 && (pool[length] == '/' || pool[length] == '\0'));
 }
 
-/* One row of a member: its name to its pool, what its files hold to that and all above. The bound row comes first. */
+/* What a member has written, as its own file system or quota says: asked through its root while it runs, for then only that is exact. */
+static int64_t storage_used(struct basin *basin, const char *name)
+{
+	auto_env struct bsn_env *env = NULL;
+	auto_fd int dir = -1;
+	auto_fd int live = -1;
+	struct bsn_storage_usage usage;
+	char root[48];
+	pid_t pid;
+	if (bsn_env_load(basin, name, &env, NULL) < 0 || bsn_env_dir(basin, name, &dir, NULL) < 0)
+		return 0;
+	bsn_env_status(basin, env, &pid);
+	snprintf(root, sizeof(root), "/proc/%d/root", (int)pid);
+	if (pid > 0)
+		live = bsn_sys_openat(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0);
+	return bsn_storage_usage(dir, &env->storage, live, &usage, NULL) < 0 ? 0 : usage.bytes;
+}
+
+/* One row of a member: its name to its pool, what it wrote to that and all above. The bound row comes first. */
 static int add_member(const struct bsn_charge *charge, void *data)
 {
 	struct entries *entries = data;
-	int64_t held = BASIN_UNSET;
+	int64_t used = BASIN_UNSET;
 	for (size_t i = 0; i < entries->count; i++) {
 		struct entry *entry = &entries->of[i];
 		size_t members = json_array_size(entry->members);
@@ -93,9 +115,9 @@ static int add_member(const struct bsn_charge *charge, void *data)
 		}
 		if (!charge->bound)
 			continue;
-		if (held == BASIN_UNSET)
-			held = bsn_host_held_by(entries->data_fd, charge->consumer);
-		entry->used[BASIN_STORAGE] += held;
+		if (used == BASIN_UNSET)
+			used = storage_used(entries->basin, charge->consumer);
+		entry->used[BASIN_STORAGE] += used;
 	}
 	return 0;
 }
@@ -225,7 +247,7 @@ static int collect(struct bsn_ledger *ledger, const struct bsn_pool_view *view, 
 int bsn_pool_documents(struct basin *basin, const struct bsn_pool_view *view, const char *name, json_t **ret_json,
 		       struct basin_error *err)
 {
-	auto_entries struct entries entries = { .only = name, .data_fd = basin->data_fd };
+	auto_entries struct entries entries = { .only = name, .basin = basin };
 	auto_json json_t *documents = json_array();
 	struct bsn_ledger *ledger;
 	int r = bsn_basin_ledger(basin, &ledger, err);

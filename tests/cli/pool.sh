@@ -61,7 +61,7 @@ is "three levels" "$(create /team/dev/ci --memory 64MiB --guarantee memory=16MiB
 is "ls is sorted, parents first" "$(pools)" "/ /team /team/dev /team/dev/ci"
 like "ls is a table" "$("$BASIN" pool ls)" 'POOL.*MEMORY.*/team/dev/ci'
 run "$BASIN" pool show /team
-like "show names the storage back end" "$OUT" 'STORAGE: +(project|loop|plain)'
+like "show names the storage back end" "$OUT" 'storage: +(project|loop|plain)'
 like "show has a line for each resource" "$OUT" $'\ncpu .*\nmemory .*\nstorage .*\npids '
 
 # --- refusals ---
