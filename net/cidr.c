@@ -2,13 +2,8 @@
 #include "net/cidr.h"
 
 #include <arpa/inet.h>
-#include <stdlib.h>
 
-#include "base/size.h"
 #include "base/str.h"
-
-#define PREFIX_MIN 8
-#define PREFIX_MAX 29
 
 static uint32_t mask_of(int prefix)
 {
@@ -29,39 +24,6 @@ void bsn_ipv4_format(uint32_t address, char ret_text[BSN_IPV4_TEXT])
 {
 	const struct in_addr in = { .s_addr = htonl(address) };
 	inet_ntop(AF_INET, &in, ret_text, BSN_IPV4_TEXT);
-}
-
-static int split(const char *text, uint32_t *ret_address, int64_t *ret_prefix)
-{
-	char address[BSN_IPV4_TEXT];
-	const char *slash = strchr(text, '/');
-	size_t length = slash != NULL ? (size_t)(slash - text) : 0;
-	if (length == 0 || length >= sizeof(address))
-		return -EINVAL;
-	memcpy(address, text, length);
-	address[length] = '\0';
-	int r = bsn_ipv4_parse(address, ret_address);
-	return r < 0 ? r : bsn_parse_count(slash + 1, ret_prefix);
-}
-
-int bsn_cidr_parse(const char *text, struct bsn_cidr *ret_cidr, struct basin_error *err)
-{
-	uint32_t address;
-	int64_t prefix;
-	if (split(text, &address, &prefix) < 0 || prefix > 32)
-		return bsn_fail(err, BASIN_USAGE, EINVAL,
-				"invalid subnet \"%.40s\": write it as an IPv4 range, like 10.77.0.0/24", text);
-	if (prefix < PREFIX_MIN || prefix > PREFIX_MAX)
-		return bsn_fail(err, BASIN_USAGE, EINVAL, "subnet \"%s\" has a prefix of %d bits: use %d to %d", text,
-				(int)prefix, PREFIX_MIN, PREFIX_MAX);
-	const struct bsn_cidr cidr = { .base = address & mask_of((int)prefix), .prefix = (int)prefix };
-	if (cidr.base != address) {
-		char right[BSN_CIDR_TEXT];
-		bsn_cidr_format(&cidr, right);
-		return bsn_fail(err, BASIN_USAGE, EINVAL, "subnet \"%s\" has host bits set: did you mean %s?", text, right);
-	}
-	*ret_cidr = cidr;
-	return 0;
 }
 
 void bsn_cidr_format(const struct bsn_cidr *cidr, char ret_text[BSN_CIDR_TEXT])

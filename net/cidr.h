@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IPv4 ranges in CIDR notation. Addresses are uint32_t in host byte order. */
+/* IPv4 ranges: whoever asks for one wrote it, and had it checked, elsewhere. Addresses are uint32_t in host byte order. */
 #ifndef BSN_NET_CIDR_H
 #define BSN_NET_CIDR_H
 
@@ -14,11 +14,10 @@
 
 struct bsn_cidr {
 	uint32_t base; /* the network address: host bits are zero */
-	int prefix;    /* 8 to 29, so that there is room for the gateway and for environments */
+	int prefix;    /* 8 to 30 */
 };
 
-/* "10.77.0.0/24". Host bits that are set, and a prefix out of range, are refused with the way to write it. */
-int bsn_cidr_parse(const char *text, struct bsn_cidr *ret_cidr, struct basin_error *err);
+/* "10.77.0.0/24" */
 void bsn_cidr_format(const struct bsn_cidr *cidr, char ret_text[BSN_CIDR_TEXT]);
 
 /* Dotted quad, nothing else. -EINVAL. */

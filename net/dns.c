@@ -164,8 +164,8 @@ static void choose_user(const struct bsn_dns *dns, struct server_user *ret_user)
 {
 	*ret_user = (struct server_user){ .name = "root" };
 	if (!is_open_to_all(dns->path))
-		bsn_info("the name server of network \"%s\" runs as root: \"%s\" is closed to other users", dns->network,
-			 dns->path);
+		bsn_debug("the name server of network \"%s\" runs as root: \"%s\" is closed to other users", dns->network,
+			  dns->path);
 	else if (find_user("dnsmasq", ret_user) < 0)
 		find_user("nobody", ret_user);
 }

@@ -148,15 +148,18 @@ static void check_storage(struct doctor *doctor)
 		tell(doctor, "mke2fs", "missing", "not found", "install e2fsprogs");
 }
 
+#define PROBE_RANGE                                                                                                              \
+	{                                                                                                                        \
+		.base = 0x0a000000, .prefix = 24                                                                                 \
+	} /* 10.0.0.0/24 */
+
 /* In a process of its own, in a network namespace of its own. */
 static int try_links(void *data, struct basin_error *err)
 {
-	struct bsn_bridge bridge = { .name = "bsn-probe", .alias = "basin probe" };
+	struct bsn_bridge bridge = { .name = "bsn-probe", .alias = "basin probe", .subnet = PROBE_RANGE };
 	auto_of(bsn_netlink_close) struct bsn_netlink *netlink = NULL;
 	(void)data;
-	int r = bsn_cidr_parse("10.0.0.0/24", &bridge.subnet, err);
-	if (r >= 0)
-		r = bsn_sys_unshare(CLONE_NEWNET);
+	int r = bsn_sys_unshare(CLONE_NEWNET);
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot make a network namespace");
 	r = bsn_netlink_open(&netlink, err);
@@ -165,12 +168,10 @@ static int try_links(void *data, struct basin_error *err)
 
 static int try_rules(void *data, struct basin_error *err)
 {
-	struct bsn_nft_network network = { .name = "probe", .bridge = "bsn-probe", .nat = true };
+	struct bsn_nft_network network = { .name = "probe", .bridge = "bsn-probe", .subnet = PROBE_RANGE, .nat = true };
 	auto_of(bsn_nft_close) struct bsn_nft *nft = NULL;
 	(void)data;
-	int r = bsn_cidr_parse("10.0.0.0/24", &network.subnet, err);
-	if (r >= 0)
-		r = bsn_sys_unshare(CLONE_NEWNET);
+	int r = bsn_sys_unshare(CLONE_NEWNET);
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot make a network namespace");
 	r = bsn_nft_open("basin-probe", &nft, err);

@@ -34,6 +34,16 @@ struct space {
 	int fd; /* its network namespace */
 };
 
+/* A range that is written as it should be. */
+static inline struct bsn_cidr cidr_of(const char *text)
+{
+	struct bsn_cidr cidr = { 0 };
+	char address[BSN_IPV4_TEXT];
+	if (sscanf(text, "%15[0-9.]/%d", address, &cidr.prefix) != 2 || bsn_ipv4_parse(address, &cidr.base) < 0)
+		abort();
+	return cidr;
+}
+
 static void write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -113,11 +123,11 @@ static inline int space_attach(const struct space *space, const char *network, c
 	char name[BSN_LINK_NAME];
 	char bridge[BSN_LINK_NAME];
 	char alias[BSN_LINK_ALIAS];
-	struct bsn_cidr cidr;
+	const struct bsn_cidr cidr = cidr_of(cidr_text);
 	uint32_t address;
 	struct bsn_veth veth = { .name = name, .alias = alias, .bridge = bridge, .netns_fd = space->fd, .peer = "eth0" };
 
-	if (bsn_netlink_open(&netlink, err) < 0 || bsn_cidr_parse(cidr_text, &cidr, err) < 0)
+	if (bsn_netlink_open(&netlink, err) < 0)
 		return -1;
 	bsn_ipv4_parse(address_text, &address);
 	bsn_net_veth_name(SCOPE, network, env, name);
@@ -147,8 +157,8 @@ static inline int bridge_up(const char *network, const char *cidr_text, struct b
 	auto_of(bsn_netlink_close) struct bsn_netlink *netlink = NULL;
 	char name[BSN_LINK_NAME];
 	char alias[BSN_LINK_ALIAS];
-	struct bsn_bridge bridge = { .name = name, .alias = alias };
-	if (bsn_netlink_open(&netlink, err) < 0 || bsn_cidr_parse(cidr_text, &bridge.subnet, err) < 0)
+	const struct bsn_bridge bridge = { .name = name, .alias = alias, .subnet = cidr_of(cidr_text) };
+	if (bsn_netlink_open(&netlink, err) < 0)
 		return -1;
 	bsn_net_bridge_name(network, name);
 	bsn_net_bridge_alias(SCOPE, network, alias);

@@ -67,11 +67,12 @@ static int build_world(void **state)
 	struct basin_error err = { .text = "" };
 	(void)state;
 	write_text("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
-	if (mkdtemp(root) == NULL || bridge_up("lab", LAB, &err) != 1 || bsn_cidr_parse(LAB, &lab.subnet, &err) < 0) {
+	if (mkdtemp(root) == NULL || bridge_up("lab", LAB, &err) != 1) {
 		fprintf(stderr, "%s\n", err.text);
 		return -1;
 	}
 	chmod(root, 0755); /* so that the server can give up root */
+	lab.subnet = cidr_of(LAB);
 	lab.dirfd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return lab.dirfd < 0 ? -1 : 0;
 }

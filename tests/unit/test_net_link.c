@@ -58,10 +58,9 @@ static void links_are_listed_with_their_owner(void **state)
 static void a_strangers_link_is_left_alone(void **state)
 {
 	auto_of(bsn_netlink_close) struct bsn_netlink *netlink = NULL;
-	struct bsn_bridge theirs = { .name = "bsn-lab", .alias = "somebody else's" };
+	struct bsn_bridge theirs = { .name = "bsn-lab", .alias = "somebody else's", .subnet = cidr_of(LAB) };
 	struct basin_error err;
 	(void)state;
-	assert_int_equal(bsn_cidr_parse(LAB, &theirs.subnet, NULL), 0);
 	assert_int_equal(bsn_netlink_open(&netlink, NULL), 0);
 	assert_int_equal(bsn_bridge_create(netlink, &theirs, NULL), 1);
 	assert_int_equal(bridge_up("lab", LAB, &err), -EEXIST);

@@ -27,10 +27,9 @@ static struct world {
 
 static struct bsn_nft_network network_of(const char *name, const char *cidr, bool nat)
 {
-	struct bsn_nft_network network = { .nat = nat };
+	struct bsn_nft_network network = { .nat = nat, .subnet = cidr_of(cidr) };
 	bsn_format(network.name, sizeof(network.name), "%s", name);
 	bsn_net_bridge_name(name, network.bridge);
-	assert_int_equal(bsn_cidr_parse(cidr, &network.subnet, NULL), 0);
 	return network;
 }
 
