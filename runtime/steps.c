@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of a container outlives a killed runtime: its cgroup, which is also the handle by which its processes are killed. */
 #include <linux/capability.h>
+#include <linux/mount.h>
 
 #include "runtime/apply.h"
 #include "runtime/facts.h"
@@ -79,6 +80,32 @@ static int drop_unlimited(struct bsn_run *run, struct basin_error *err)
 	return 0;
 }
 
+/* The host's id of id 0 in the user namespace. */
+static uint32_t root_of(const struct bsn_id_maps *maps)
+{
+	for (size_t i = 0; i < maps->count; i++)
+		if (maps->of[i].container == 0)
+			return maps->of[i].host;
+	return UINT32_MAX;
+}
+
+/* A container with a cgroup and a user namespace of its own, and a writable view of it, may divide it further. */
+static int delegate(const struct bsn_run *run, struct basin_error *err)
+{
+	const struct bsn_config *config = run->config;
+	uint32_t uid = root_of(&config->uid_maps);
+	uint32_t gid = root_of(&config->gid_maps);
+	bool writable = false;
+	for (size_t i = 0; i < config->mount_count; i++) {
+		const struct bsn_mount *mount = &config->mounts[i];
+		writable |= mount->type != NULL && bsn_starts_with(mount->type, "cgroup") &&
+			    (mount->attr_set & MOUNT_ATTR_RDONLY) == 0;
+	}
+	if (!writable || !config->namespaces[BSN_NS_CGROUP].given || uid == UINT32_MAX || gid == UINT32_MAX)
+		return 0;
+	return bsn_cgroup_delegate(run->cgroup, uid, gid, err);
+}
+
 static int apply_cgroup(void *data, const char *value, struct basin_error *err)
 {
 	struct bsn_run *run = data;
@@ -92,6 +119,9 @@ static int apply_cgroup(void *data, const char *value, struct basin_error *err)
 	run->cgroup_path = strdup(value);
 	if (run->cgroup_path == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot make cgroup \"%s\"", value);
+	r = delegate(run, err);
+	if (r < 0)
+		return r;
 	/* In a user namespace BPF on a cgroup is not to be had, and device nodes are not to be made. */
 	if (!bsn_facts_capable(CAP_SYS_ADMIN) || !bsn_facts_initial_user_namespace())
 		return 0;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The child program's insides. Freestanding: no C library, no allocation, no
- * global state but the one struct child on the stack of the entry. Every
- * operation returns 0 or a negative errno; fail() adds the words that say what
- * it was doing.
+ * The child program's insides. Freestanding: no C library, no allocation, no global state but the one struct child on the stack
+ * of the entry. Every operation returns 0 or a negative errno; fail() adds the words that say what it was doing.
  */
 #ifndef BSN_RUNTIME_CHILD_CHILD_H
 #define BSN_RUNTIME_CHILD_CHILD_H
@@ -52,15 +50,13 @@ size_t text_add(char *buffer, size_t at, size_t room, const char *text);
 const char *text_number(char *buffer, int64_t value);
 
 /* --- report.c --- */
-/* Sets the message, joined of up to four parts (NULL: none), and returns
- * result. The errno is explained by the parent. */
+/* Sets the message, joined of up to four parts (NULL: none), and returns result. The errno is explained by the parent. */
 int fail(struct child *child, int result, const char *a, const char *b, const char *c, const char *d);
 /* The same for a message that needs no errno's explanation. */
 int fail_plain(struct child *child, int result, const char *a, const char *b, const char *c, const char *d);
 /* fd: a descriptor that goes along, or -1. */
 int send_message(int channel, uint32_t type, int32_t value, uint32_t op, const char *text, int fd);
-/* Waits for one message of that type; *ret_fd may be NULL. -EPROTO for another
- * one, -EPIPE when the other side is gone. */
+/* Waits for one message of that type; *ret_fd may be NULL. -EPROTO for another one, -EPIPE when the other side is gone. */
 int expect_message(int channel, uint32_t type, int *ret_fd);
 __attribute__((noreturn)) void leave(int status);
 /* Reports the failure of the operation in work and ends. */
@@ -77,11 +73,9 @@ __attribute__((noreturn)) void run_operations(struct child *child);
 /* --- path.c --- */
 /* Opens (O_PATH) what path names inside the root, never leaving it. */
 int path_open(const struct child *child, const char *path, uint64_t resolve);
-/* The same, making what is missing: directories, or at the end a file (type
- * STAT_FILE). *ret_made may be NULL. */
+/* The same, making what is missing: directories, or at the end a file (type STAT_FILE). *ret_made may be NULL. */
 int path_make(const struct child *child, const char *path, uint32_t type, uint32_t mode, int *ret_made);
-/* Opens the directory that path's last part is in, making it; *ret_name points
- * into path. */
+/* Opens the directory that path's last part is in, making it; *ret_name points into path. */
 int path_parent(const struct child *child, const char *path, const char **ret_name);
 
 /* --- what the operations are made of --- */
@@ -98,11 +92,10 @@ operation op_bounding, op_user, op_caps, op_no_new_privs, op_seccomp; /* identit
 operation op_hooks, op_lookup, op_ready, op_hook, op_exec;            /* payload.c */
 operation op_init, op_idle;                                           /* init.c */
 
-/* Writes text to a file of procfs below dirfd, after making sure that it is
- * one: a symbolic link or a bind mount cannot stand for it. */
+/* Writes text to a file of procfs below dirfd, after making sure that it is one: a symbolic link or a bind mount cannot stand
+ * for it. */
 int proc_write(struct child *child, const char *path, const char *text);
-/* Attaches a new file system of that type and those options, detached; a
- * descriptor. */
+/* Attaches a new file system of that type and those options, detached; a descriptor. */
 int mount_detached(struct child *child, const char *type, const char *source, char *const *options, uint64_t attributes);
 /* Copies what the directory `at` holds into the detached mount. */
 int copy_up(struct child *child, int at, int mount);

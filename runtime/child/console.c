@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The terminal. The master is opened in the container's own devpts, found by
- * the descriptor of the mount that was just made and not by a path; our end
- * comes from the master (TIOCGPTPEER), so no name in the container is trusted
- * for either.
+ * The terminal. The master is opened in the container's own devpts, found by the descriptor of the mount that was just made and
+ * not by a path; our end comes from the master (TIOCGPTPEER), so no name in the container is trusted for either.
  */
 #include "runtime/child/child.h"
 
@@ -62,8 +60,7 @@ int op_console(struct child *child, const struct bsn_op *op)
 		return terminal;
 	if (size[0] != 0 || size[1] != 0)
 		SYS3(ioctl, terminal, TIOCSWINSZ, size);
-	/* The user must be able to open its own terminal; an id that is not mapped
-   * cannot be given, and then does not matter. */
+	/* The user must be able to open its own terminal; an id that is not mapped cannot be given, and then does not matter. */
 	SYS5(fchownat, terminal, "", op->number[2], -1, AT_EMPTY_PATH);
 	if (op->flags & BSN_OP_F_BIND)
 		r = bind_console(child, terminal);

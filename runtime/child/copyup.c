@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tmpcopyup: a new tmpfs that holds a copy of the directory it is going to
- * cover. Files, directories, links; owners and modes. */
+/* tmpcopyup: a new tmpfs that holds a copy of the directory it is going to cover. Files, directories, links; owners and modes. */
 #include "runtime/child/child.h"
 
 #define DEPTH_MAX 32

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Device nodes and links in /dev. Where mknod is not allowed (a user
- * namespace), the host's own node is mounted instead. */
+/* Device nodes and links in /dev. Where mknod is not allowed (a user namespace), the host's own node is mounted instead. */
 #include "runtime/child/child.h"
 
 static int same_device(int fd, const struct bsn_op *op)

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The child program: where it begins, the table of operations, and the loop
- * over them.
+ * The child program: where it begins, the table of operations, and the loop over them.
  *
- * Started by execveat from a memory file with one argument, the list's
- * descriptor in decimal. Nothing it does before the payload's execve depends on
- * the container: the list is complete, names inside the container are resolved
- * beneath its root, and the process cannot be traced (PR_SET_DUMPABLE is off)
- * by what it joins.
+ * Started by execveat from a memory file with one argument, the list's descriptor in decimal. Nothing it does before the
+ * payload's execve depends on the container: the list is complete, names inside the container are resolved beneath its root, and
+ * the process cannot be traced (PR_SET_DUMPABLE is off) by what it joins.
  */
 #include "runtime/child/child.h"
 
@@ -125,8 +122,7 @@ void run_operations(struct child *child)
 	leave(0);
 }
 
-/* Turns a vector's offsets into pointers, once; whatever does not lie inside
- * the list ends the program before it did anything. */
+/* Turns a vector's offsets into pointers, once; whatever does not lie inside the list ends the program before it did anything. */
 static int relocate(struct child *child, uint32_t offset)
 {
 	if (offset % sizeof(uint64_t) != 0)
@@ -227,8 +223,7 @@ void child_main(const long *stack)
 				.terminal = -1 };
 	if (fd < 3 || map_list(&child, fd) < 0)
 		leave(127);
-	/* The parent hands over only what the list names, and all of that ends with
-   * the payload's execve. */
+	/* The parent hands over only what the list names, and all of that ends with the payload's execve. */
 	close_rest(&child, CLOSE_RANGE_CLOEXEC);
 	if (!((const struct bsn_list *)(void *)child.base)->wait_open)
 		SYS5(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);

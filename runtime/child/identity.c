@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who the payload is and what it may do. The order is: bounding set (needs
- * CAP_SETPCAP), ids with the permitted set kept across them, the sets
- * themselves, no_new_privs, the filter.
+ * Who the payload is and what it may do. The order is: bounding set (needs CAP_SETPCAP), ids with the permitted set kept across
+ * them, the sets themselves, no_new_privs, the filter.
  */
 #include "runtime/child/child.h"
 
@@ -65,8 +64,7 @@ int op_caps(struct child *child, const struct bsn_op *op)
 	SYS5(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	int r = (int)SYS2(capset, &header, data);
 	for (int cap = 0; r >= 0 && cap < CAPABILITIES_MAX; cap++) {
-		/* Only what is permitted and inheritable can be ambient; the rest of the
-     * wish is dropped, as runc does. */
+		/* Only what is permitted and inheritable can be ambient; the rest of the wish is dropped, as runc does. */
 		if (!((op->number[3] & op->number[1] & op->number[2]) >> cap & 1))
 			continue;
 		r = (int)SYS5(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * basin's init: the child program stays as pid 1, starts the payload as a
- * process of its own, hands on the signals it gets, reaps what is orphaned, and
- * ends as the payload does. With no payload it waits for a signal that asks it
- * to end.
+ * basin's init: the child program stays as pid 1, starts the payload as a process of its own, hands on the signals it gets, reaps
+ * what is orphaned, and ends as the payload does. With no payload it waits for a signal that asks it to end.
  */
 #include "runtime/child/child.h"
 
@@ -36,8 +34,7 @@ static int next_signal(void)
 	return (int)r;
 }
 
-/* Reaps all that ended. Returns the exit status if the payload was among them,
- * else -1. */
+/* Reaps all that ended. Returns the exit status if the payload was among them, else -1. */
 static int reap(long payload)
 {
 	int status;
@@ -51,8 +48,7 @@ static int reap(long payload)
 	}
 }
 
-/* pid 1 needs no descriptor: one held here would keep pipes and terminals open,
- * or the starter waiting. */
+/* pid 1 needs no descriptor: one held here would keep pipes and terminals open, or the starter waiting. */
 static void settle(void)
 {
 	SYS3(close_range, 0, ~0u, 0);
@@ -68,8 +64,7 @@ int op_init(struct child *child, const struct bsn_op *op)
 	if (pid < 0)
 		return (int)pid;
 	if (pid == 0) {
-		/* A process group of its own, in the foreground: what is typed at a
-     * terminal goes to the payload alone. */
+		/* A process group of its own, in the foreground: what is typed at a terminal goes to the payload alone. */
 		int group = (int)SYS0(getpid);
 		uint64_t none = 0;
 		SYS2(setpgid, 0, 0);

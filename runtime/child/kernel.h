@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel as the child sees it: raw system calls that return a value or a
- * negative errno, and the structures they take. */
+/* The kernel as the child sees it: raw system calls that return a value or a negative errno, and the structures they take. */
 #ifndef BSN_RUNTIME_CHILD_KERNEL_H
 #define BSN_RUNTIME_CHILD_KERNEL_H
 
@@ -107,8 +106,7 @@ static inline int sys_mount_setattr(int fd, const char *path, unsigned int flags
 #define STAT_CHAR      0020000
 #define STAT_BLOCK     0060000
 
-/* <sys/mount.h> and <linux/fs.h> disagree with each other; these are all the
- * child needs of them. */
+/* <sys/mount.h> and <linux/fs.h> disagree with each other; these are all the child needs of them. */
 #define MOUNT_RDONLY   1ul
 #define MOUNT_BIND     4096ul
 #define MOUNT_MOVE     8192ul

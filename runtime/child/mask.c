@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Masked and read-only paths. A file is hidden by the host's /dev/null, taken
- * from outside the container and checked to be that device, never by what the
- * image calls /dev/null. All hidden directories share one empty tmpfs.
+ * Masked and read-only paths. A file is hidden by the host's /dev/null, taken from outside the container and checked to be that
+ * device, never by what the image calls /dev/null. All hidden directories share one empty tmpfs.
  */
 #include "runtime/child/child.h"
 

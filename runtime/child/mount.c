@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mounts. A new file system is configured, mounted detached and then attached
- * where its destination, resolved inside the root, is; a host's directory or
- * file comes as a detached mount from the parent, or is cloned here where the
- * parent may not.
+ * Mounts. A new file system is configured, mounted detached and then attached where its destination, resolved inside the root,
+ * is; a host's directory or file comes as a detached mount from the parent, or is cloned here where the parent may not.
  *
- * A detached mount that is closed without having been attached costs a grace
- * period, so none is made that is not used.
+ * A detached mount that is closed without having been attached costs a grace period, so none is made that is not used.
  */
 #include "runtime/child/child.h"
 
@@ -72,8 +69,7 @@ static int destination(struct child *child, const struct bsn_op *op, uint32_t ty
 	return fd < 0 ? fail(child, fd, "cannot make the mount's destination \"", path, "\"", NULL) : fd;
 }
 
-/* Attaches mount (and closes it, unless it stays in use) at the open
- * destination. */
+/* Attaches mount (and closes it, unless it stays in use) at the open destination. */
 static int attach(struct child *child, const struct bsn_op *op, int mount, int at, uint64_t propagation)
 {
 	int r = sys_attach(mount, at);
@@ -88,8 +84,7 @@ static int attach(struct child *child, const struct bsn_op *op, int mount, int a
 	return r;
 }
 
-/* "mode=..." of the directory that a tmpfs covers, where the config names none.
- */
+/* "mode=..." of the directory that a tmpfs covers, where the config names none. */
 static int inherited_mode(int at, char *option)
 {
 	struct statx st;
@@ -121,8 +116,7 @@ static int new_mount(struct child *child, const struct bsn_op *op, int at, int m
 	return mount_detached(child, op_text(child, op, 1), NULL, options, op->number[0]);
 }
 
-/* The host's own mount stands in: the descriptor that came along, or what is at
- * the same path outside. */
+/* The host's own mount stands in: the descriptor that came along, or what is at the same path outside. */
 static int stand_in(struct child *child, const struct bsn_op *op)
 {
 	int fd = op->fd >= 0 ? op->fd : sys_open_tree(AT_FDCWD, op_text(child, op, 0), OPEN_TREE_CLONE | AT_RECURSIVE);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Entering namespaces: those that exist, those that are made, and the fork that
- * some of them need. */
+/* Entering namespaces: those that exist, those that are made, and the fork that some of them need. */
 #include "runtime/child/child.h"
 
 #include <linux/prctl.h>
@@ -23,10 +22,8 @@ int op_wait_go(struct child *child, const struct bsn_op *op)
 }
 
 /*
- * A namespace belongs to a user namespace, and joining asks for privileges
- * there. Those of the host's are joined before the user namespace, those of the
- * container's after it: all are tried first, and what was refused is tried
- * again.
+ * A namespace belongs to a user namespace, and joining asks for privileges there. Those of the host's are joined before the user
+ * namespace, those of the container's after it: all are tried first, and what was refused is tried again.
  */
 int op_join(struct child *child, const struct bsn_op *op)
 {

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Paths inside the container's root. The kernel resolves them with
- * RESOLVE_IN_ROOT, so that no link and no ".." leads out, whatever the image
- * holds. Only where something must be made is the path walked here, one part at
- * a time, links included: each directory is opened in the same way and the new
- * name is made in it.
+ * Paths inside the container's root. The kernel resolves them with RESOLVE_IN_ROOT, so that no link and no ".." leads out,
+ * whatever the image holds. Only where something must be made is the path walked here, one part at a time, links included: each
+ * directory is opened in the same way and the new name is made in it.
  */
 #include "runtime/child/child.h"
 
 #define LINKS_MAX 40
 
-/* A path being walked: `done` has no links and no dots in it, `todo` is what is
- * left. */
+/* A path being walked: `done` has no links and no dots in it, `todo` is what is left. */
 struct walk {
 	char done[PATH_ROOM];
 	size_t done_length;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The last steps: hooks inside the container, the wait for start, finding the
- * program and becoming it. */
+/* The last steps: hooks inside the container, the wait for start, finding the program and becoming it. */
 #include "runtime/child/child.h"
 
 #include <linux/close_range.h>
@@ -68,8 +67,7 @@ __attribute__((noreturn)) static void become_hook(struct child *child, const str
 	leave(127);
 }
 
-/* The hook's wait status as waitid(2)'s code and value: 0, or an error with its
- * message. */
+/* The hook's wait status as waitid(2)'s code and value: 0, or an error with its message. */
 static int judge_hook(struct child *child, const struct bsn_op *op, int pidfd)
 {
 	int32_t info[32] = { 0 }; /* siginfo_t: signo, errno, code, pad, pid, uid, status */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The child's side of the conversation: messages, descriptors that go with
- * them, and how a failure is told. */
+/* The child's side of the conversation: messages, descriptors that go with them, and how a failure is told. */
 #include "runtime/child/child.h"
 
 /* sendmsg(2)'s structures, as the kernel has them. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The container's root: attached, made the root of this namespace, and the
- * host's left behind. */
+/* The container's root: attached, made the root of this namespace, and the host's left behind. */
 #include "runtime/child/child.h"
 
 int op_propagate(struct child *child, const struct bsn_op *op)
@@ -23,11 +22,9 @@ int op_root(struct child *child, const struct bsn_op *op)
 		tree = sys_open_tree(AT_FDCWD, op_text(child, op, 1), OPEN_TREE_CLONE | AT_RECURSIVE);
 	if (tree < 0)
 		return fail(child, tree, "cannot open the root file system \"", op_text(child, op, 1), "\"", NULL);
-	/* Nothing that is mounted here may reach the host: a clone of a shared mount
-   * is its peer. */
+	/* Nothing that is mounted here may reach the host: a clone of a shared mount is its peer. */
 	int r = sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, 0, 0, op->number[0]);
-	/* Hooks look for the root at its own path; where that cannot be reached from
-   * this user namespace, any place serves. */
+	/* Hooks look for the root at its own path; where that cannot be reached from this user namespace, any place serves. */
 	int at = r < 0 || path == NULL ? -ENOENT : sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
 	if (r >= 0 && at < 0)
 		at = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
@@ -39,13 +36,25 @@ int op_root(struct child *child, const struct bsn_op *op)
 	return r;
 }
 
+/* Takes the host's mount away; where it is locked into this user namespace it is covered. */
+static int hide_host(const char *path)
+{
+	int r = (int)SYS2(umount2, path, UNMOUNT_DETACH);
+	if (r == -EINVAL || r == -EPERM)
+		r = (int)SYS5(mount, "none", path, "tmpfs", MOUNT_RDONLY, NULL);
+	return r == -ENOENT ? 0 : r;
+}
+
 int op_pivot(struct child *child, const struct bsn_op *op)
 {
 	int r;
 	if (op->flags & BSN_OP_F_MOVE) {
-		/* For a host whose root is an initramfs. Nothing of the host's may stay
-     * visible under the new root's edge. */
-		r = (int)SYS1(fchdir, child->root);
+		/* For a host whose root is an initramfs, which cannot be left behind: what is full of the host's handles goes first. */
+		r = hide_host("/proc");
+		if (r >= 0)
+			r = hide_host("/sys");
+		if (r >= 0)
+			r = (int)SYS1(fchdir, child->root);
 		if (r >= 0)
 			r = (int)SYS5(mount, ".", "/", NULL, MOUNT_MOVE, NULL);
 		if (r >= 0)
@@ -74,8 +83,7 @@ int op_chdir(struct child *child, const struct bsn_op *op)
 		return 0;
 	if (r < 0)
 		return fail(child, r, "chdir to cwd (\"", op_text(child, op, 0), "\") set in config.json failed", NULL);
-	/* A descriptor that leaked in can lead out (/proc/self/fd/N): the kernel then
-   * has no path for where we are. */
+	/* A descriptor that leaked in can lead out (/proc/self/fd/N): the kernel then has no path for where we are. */
 	long n = SYS2(getcwd, where, sizeof(where));
 	if (n < 0 || where[0] != '/')
 		return fail_plain(child, -EPERM, "the working directory \"", op_text(child, op, 0),

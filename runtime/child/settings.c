@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a process has of its own: limits, session, scheduling, umask,
- * personality. One system call each. */
+/* What a process has of its own: limits, session, scheduling, umask, personality. One system call each. */
 #include "runtime/child/child.h"
 
 #define KEYCTL_JOIN_SESSION_KEYRING 1
@@ -27,8 +26,7 @@ int op_session(struct child *child, const struct bsn_op *op)
 int op_keyring(struct child *child, const struct bsn_op *op)
 {
 	long r = SYS2(keyctl, KEYCTL_JOIN_SESSION_KEYRING, op_text(child, op, 0));
-	/* A kernel without keys, or a user over the quota of them, is no reason not
-   * to run. */
+	/* A kernel without keys, or a user over the quota of them, is no reason not to run. */
 	return r == -ENOSYS || r == -EDQUOT || r >= 0 ? 0 : (int)r;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Strings and memory without a C library; the compiler calls memcpy and memset
- * by itself. */
+/* Strings and memory without a C library; the compiler calls memcpy and memset by itself. */
 #include "runtime/child/child.h"
 
 void *memcpy(void *to, const void *from, size_t length);

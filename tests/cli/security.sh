@@ -64,6 +64,11 @@ run "$BASIN" run -b "$B" c1
 like "a /proc that is a tmpfs gets no sysctl written" "$ERR" "msgmax"
 nok "so there is no such file" test -e "$ROOTFS/proc/sys/kernel/msgmax"
 
+# Without pivot_root the host's root stays below: the ways back that its /proc and /sys would be must not.
+bundle '["sh", "-c", "ls / | xargs echo; ls -d /proc/1/root/home /proc/1/cwd/home 2>/dev/null; echo done"]'
+run "$BASIN" run --no-pivot -b "$B" c1
+like "--no-pivot shows the container's root" "$OUT" "^bin dev etc proc root run sbin sys tmp usr var.*done"
+
 # What the payload may see.
 bundle '["sh", "-c", "cat /proc/1/environ | tr \"\\\\0\" \"\\n\" | grep -c SECRET"]'
 run env SECRET=1 "$BASIN" run -b "$B" c1

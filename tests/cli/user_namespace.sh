@@ -38,6 +38,9 @@ is "several ranges" "$OUT" "0
 try 'cat /proc/self/uid_map | tr -s " "' '.linux.uidMappings = [{containerID: 1000, hostID: 401000, size: 1}] | .linux.gidMappings = [{containerID: 1000, hostID: 401000, size: 1}] | .process.user = {uid: 1000, gid: 1000} | .mounts = [.mounts[] | .options = ((.options // []) - ["gid=5"])]'
 is "a map without root" "$OUT" " 1000 401000 1"
 
+try 'mkdir /sys/fs/cgroup/part && echo $$ >/sys/fs/cgroup/part/cgroup.procs && tail -n 1 /proc/self/cgroup' '(.mounts[] | select(.type == "cgroup")).options -= ["ro"]'
+is "a writable cgroup is delegated" "$OUT" "0::/part"
+
 # --- network namespace of the host: sysfs of ours cannot be mounted, the host's is shown ---
 try 'ls /sys/class >/dev/null && echo sysfs' 'del(.linux.namespaces[] | select(.type == "network"))'
 is "sysfs without a network namespace" "$OUT" sysfs
