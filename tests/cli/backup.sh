@@ -10,7 +10,7 @@ echo lower >"$ROOTFS/etc/replaced/file"
 chown -R 1000:1000 "$ROOTFS/var"
 tar -C "$ROOTFS" --numeric-owner -cf "$T/rootfs.tar" .
 run "$BASIN" image import "$T/rootfs.tar" busybox:1 || skip_all "image import does not work here: $ERR"
-run "$BASIN" pool create /team --cpu 1 --memory 512MiB --storage 1GiB --pids 512 --enforce available ||
+run "$BASIN" pool create /team --cpu 1 --memory 512MiB --storage 1GiB --pids 4096 --enforce available ||
 	skip_all "pools do not work here: $ERR"
 run "$BASIN" env launch busybox:1 web --pool /team --memory 64MiB --storage 64MiB --label tier=front -- /bin/sleep 1000000
 [ "$STATUS" = 0 ] || skip_all "environments do not start here: $ERR"
@@ -177,6 +177,56 @@ ok "thin restores where the image is" "$BASIN" backup restore - --name web3 --no
 is "no-start leaves it stopped" "$("$BASIN" env show web3 --format json | jq -r .status)" stopped
 ok "rm the thin one" "$BASIN" env rm web3
 
+# --- the host's ids ---
+ok "launch with the host's ids" "$BASIN" env launch busybox:1 plain --pool /team --memory 16MiB --storage 16MiB --userns host -- /bin/sleep 1000000
+inside plain 'mkdir /srv; echo x >/srv/x; chown 1234:5678 /srv/x'
+ok "back it up" "$BASIN" backup create plain -o "$T/plain.tar"
+ok "restored it has ids of its own" "$BASIN" backup restore "$T/plain.tar" --name own
+like "and basin says so" "$ERR" 'it gets ids of its own'
+is "those of its files are the same inside" "$("$BASIN" env show own --format json | jq 'has("ids")') $(inside own 'stat -c %u:%g /srv/x')" "true 1234:5678"
+ok "with --userns host it has the host's" "$BASIN" backup restore "$T/plain.tar" --name host --userns host
+is "as it had" "$("$BASIN" env show host --format json | jq 'has("ids")') $(inside host 'stat -c %u:%g /srv/x')" "false 1234:5678"
+ok "rm them" "$BASIN" env rm --force plain own host
+
+# --- networks ---
+if "$BASIN" net create lab --subnet 10.78.0.0/24 >/dev/null 2>&1; then
+	ok "launch on a network" "$BASIN" env launch busybox:1 netty --pool /team --memory 16MiB --storage 16MiB --net lab -- /bin/sleep 1000000
+	ok "back it up" "$BASIN" backup create netty -o "$T/netty.tar"
+	ok "restored beside it, it is on the same network" "$BASIN" backup restore "$T/netty.tar" --name netty2 --format json
+	is "with an address of its own" "$(jq -r '.networks[0]' <<<"$OUT") $([ "$(jq -r .address <<<"$OUT")" != "$("$BASIN" env show netty --format json | jq -r .address)" ] && echo other)" "lab other"
+	ok "or on none" "$BASIN" backup restore "$T/netty.tar" --name netty3 --no-net --format json
+	is "if so asked" "$(jq -c .networks <<<"$OUT")" '[]'
+	ok "rm them all" "$BASIN" env rm --force netty netty2 netty3
+	ok "rm the network" "$BASIN" net rm lab
+	refused "a missing network is named" 3 'network "lab" does not exist: give --net' "$BASIN" backup restore "$T/netty.tar"
+else
+	skip "networks" "no network can be made here"
+fi
+
+# --- a backup is an image too, of two layers, with whiteouts in the upper one ---
+refused "to be imported it must be made one" 2 'backup restore' "$BASIN" image import "$T/web.tar" snapshot:1
+cat >"$T/make_image.py" <<-'PYTHON'
+	import hashlib, json, sys
+	root = sys.argv[1] + "/"
+	index = json.load(open(root + "index.json"))
+	manifest = json.load(open(root + "blobs/sha256/" + index["manifests"][0]["digest"][7:]))
+	del manifest["artifactType"]
+	text = json.dumps(manifest).encode()
+	digest = hashlib.sha256(text).hexdigest()
+	open(root + "blobs/sha256/" + digest, "wb").write(text)
+	index["manifests"] = [{"mediaType": manifest["mediaType"], "digest": "sha256:" + digest, "size": len(text)}]
+	json.dump(index, open(root + "index.json", "w"))
+PYTHON
+mkdir "$T/image" && tar -xf "$T/web.tar" -C "$T/image" && python3 "$T/make_image.py" "$T/image" && tar -cf "$T/image.tar" -C "$T/image" .
+ok "import it as an image" "$BASIN" image import "$T/image.tar" snapshot:1
+ok "launch from that" "$BASIN" env launch snapshot:1 snap --pool /team --memory 64MiB --storage 64MiB -- /bin/sleep 1000000
+same "it has the files" "$(listing snap)" "$BEFORE"
+inside snap 'rm /srv/noise; echo changed >/srv/a/b/c/deep'
+SNAP=$(listing snap)
+ok "back that up" "$BASIN" backup create snap -o "$T/snap.tar"
+is "three layers" "$(skopeo inspect "oci-archive:$T/snap.tar" | jq '.Layers | length')" 3
+ok "rm that" "$BASIN" env rm --force snap
+
 # --- elsewhere: another data root, without image and pool ---
 export BASIN_ROOT=$T/run/other BASIN_DATA_ROOT=$T/data/other
 FIRST_CGROUP_ROOT=$BASIN_CGROUP_ROOT
@@ -191,6 +241,9 @@ same "the same files come back there" "$(listing web)" "$BEFORE"
 same "the same attributes" "$(attributes web)" "$ATTRIBUTES"
 ok "the store there is sound" "$BASIN" image check
 ok "rm there" "$BASIN" env rm --force web
+ok "an image of several layers comes along too" "$BASIN" backup restore "$T/snap.tar"
+same "with its files" "$(listing snap)" "$SNAP"
+ok "rm that too" "$BASIN" env rm --force snap
 is "nothing is left to do there" "$("$BASIN" reconcile --dry-run --format json | jq length)" 0
 export BASIN_ROOT=$T/run/basin BASIN_DATA_ROOT=$T/data/basin BASIN_CGROUP_ROOT=$FIRST_CGROUP_ROOT
 

@@ -1,0 +1,6 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# backup restore with SIGKILL at each gate.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/backup_restore.bash"
+sweep kill
