@@ -5,7 +5,7 @@ prepare() {
 	[ -z "${PREPARED:-}" ] || return 0
 	make_rootfs "$T/rootfs"
 	"$BASIN" image import "$T/rootfs.tar" bb:1 >/dev/null
-	"$BASIN" pool create /team --cpu 1 --memory 256MiB --storage 256MiB --pids 256 --enforce available
+	"$BASIN" pool create /team --cpu 1 --memory 256MiB --storage 256MiB --pids 1024 --enforce available
 	"$BASIN" net create lab --subnet 10.77.0.0/24 >/dev/null
 	"$BASIN" env launch bb:1 kept --pool /team --memory 16MiB --storage 16MiB --net lab -- /bin/sleep 1000
 	"$BASIN" env exec kept -- /bin/sh -c 'mkdir /srv; echo one >/srv/one; ln /srv/one /srv/two; rm /etc/group'

@@ -3,4 +3,5 @@
 # backup create with each gate failing.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/backup_create.bash"
+EVERY=${EVERY:-3}
 sweep fail
