@@ -212,7 +212,7 @@ int bsn_image_import(struct bsn_store *store, const struct bsn_import_options *o
 		/* Layers that were added before it failed belong to no image. */
 		if (lease >= 0)
 			close(bsn_fd_give(&lease));
-		bsn_store_sweep(store, NULL);
+		bsn_store_sweep(store, false, NULL, NULL, NULL);
 		return r;
 	}
 	*ret_json = bsn_give(&answer);

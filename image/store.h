@@ -120,6 +120,13 @@ int bsn_image_remove(struct bsn_store *store, const char *ref, bsn_image_users_f
 int bsn_image_list(struct bsn_store *store, json_t **ret_json, struct basin_error *err);
 int bsn_image_show(struct bsn_store *store, const char *ref, json_t **ret_json, struct basin_error *err);
 
+/*
+ * Removes the layers that no image has (dry_run: only tells of them), and what killed commands left of locks and temporaries; swept, which may
+ * be NULL, gets the hex digits of each layer. While somebody adds layers nothing is done: whoever removes or adds next does it.
+ */
+typedef void bsn_store_swept_fn(void *data, const char *hex);
+int bsn_store_sweep(struct bsn_store *store, bool dry_run, bsn_store_swept_fn *swept, void *data, struct basin_error *err);
+
 /* --- references --- */
 
 /* Checks name[:tag] and writes it with its tag ("latest" where none is given); code USAGE. */

@@ -64,7 +64,4 @@ int bsn_store_names_of(const struct bsn_store *store, const char *digest, json_t
 int bsn_store_each_image(const struct bsn_store *store, int (*fn)(void *data, const char *hex), void *data,
 			 struct basin_error *err);
 
-/* Removes the layers that no image has, unless somebody is adding (bsn_store_hold): then whoever removes or adds next does it. */
-int bsn_store_sweep(struct bsn_store *store, struct basin_error *err);
-
 #endif

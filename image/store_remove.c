@@ -139,5 +139,5 @@ int bsn_image_remove(struct bsn_store *store, const char *ref, bsn_image_users_f
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot lock the image store");
 	r = remove_locked(store, ref, users, data, err);
-	return r < 0 ? r : bsn_store_sweep(store, err);
+	return r < 0 ? r : bsn_store_sweep(store, false, NULL, NULL, err);
 }

@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "image/store.h"
 #include "pool/cgroup.h"
 #include "pool/lease.h"
 #include "runtime/env/make.h"
@@ -252,6 +253,13 @@ static int look_in(struct bsn_reconcile *reconcile, const char *directory, int (
 				 : r;
 }
 
+static void report_layer(void *data, const char *hex)
+{
+	struct bsn_reconcile *reconcile = data;
+	json_array_append_new(reconcile->findings, json_pack("{ss ss ss sb}", "kind", "layer", "name", hex, "action",
+							     "remove: no image has it", "done", !reconcile->dry_run));
+}
+
 static int answer_is_env(void *data, const char *name)
 {
 	return bsn_reconcile_is_env(data, name);
@@ -265,6 +273,8 @@ int basin_reconcile(struct basin *basin, int dry_run, char **ret_json, struct ba
 	int r = bsn_basin_ledger(basin, &reconcile.ledger, err);
 	if (r >= 0)
 		r = bsn_basin_store(basin, &store, err); /* opening it clears what dead processes were staging */
+	if (r >= 0)
+		r = bsn_store_sweep(store, dry_run != 0, report_layer, &reconcile, err);
 	if (r >= 0)
 		r = bsn_env_each(basin, look_at, &reconcile, err);
 	if (r >= 0)
