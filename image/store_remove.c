@@ -19,7 +19,13 @@ static int match_name(int dirfd, const char *file, void *data)
 	char digest[BSN_DIGEST_ROOM];
 	char ref[BSN_REF_ROOM];
 	(void)dirfd;
-	if (file[0] == '.' || bsn_store_read_name(search->store, file, digest, NULL) <= 0 || !bsn_streq(digest, search->digest))
+	if (file[0] == '.')
+		return 0;
+	/* A damaged name stands for nothing; one that cannot be read may stand for this image, which must then stay. */
+	int r = bsn_store_read_name(search->store, file, digest, NULL);
+	if (r < 0 && r != -EBADMSG)
+		return r;
+	if (r <= 0 || !bsn_streq(digest, search->digest))
 		return 0;
 	if (bsn_format(ref, sizeof(ref), "%s", file) < 0)
 		return 0;

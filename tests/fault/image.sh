@@ -4,10 +4,11 @@
 . "$(dirname "$0")/lib.sh"
 
 prepare() {
+	mkdir -p "$BASIN_CGROUP_ROOT" # looked through by host, never made by an image
 	mkdir -p "$T/source/dir"
 	echo one >"$T/source/dir/file"
-	ln "$T/source/dir/file" "$T/source/link"
-	ln -s dir/file "$T/source/soft"
+	ln -f "$T/source/dir/file" "$T/source/link"
+	ln -sf dir/file "$T/source/soft"
 	tar -C "$T/source" -cf "$T/a.tar" .
 	echo two >"$T/source/dir/file"
 	tar -C "$T/source" -czf "$T/b.tar.gz" .
