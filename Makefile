@@ -153,7 +153,7 @@ fuzzers: $(FUZZERS)
 BUILD_DEPS := gcc libc6-dev pkg-config libjansson-dev libseccomp-dev libcap-dev libnl-3-dev libnl-route-3-dev libsqlite3-dev libzstd-dev \
 	zlib1g-dev libisal-dev libssl-dev libnftables-dev dnsmasq-base e2fsprogs mmdebstrap
 TEST_DEPS  := libcmocka-dev libarchive-dev libarchive-tools clang clang-format clang-tidy cppcheck shellcheck codespell attr acl libcap2-bin busybox-static \
-	iproute2 nftables iputils-ping jq python3 podman crun runc skopeo umoci zstd xz-utils qemu-system-x86 qemu-utils file procps util-linux man-db mandoc zsh fish
+	iproute2 nftables iputils-ping jq python3 sqlite3 strace podman crun runc skopeo umoci zstd xz-utils qemu-system-x86 qemu-utils file procps util-linux man-db mandoc zsh fish
 MISSING     = $(shell for p in $(1); do dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done)
 APT_INSTALL = @missing="$(call MISSING,$(1))"; [ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] || { echo "run as root, or install: $$missing" >&2; exit 1; }; \
 	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; }
@@ -174,7 +174,7 @@ check: test-deps
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) WERROR=1 FAULT=1 all
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) WERROR=1 SAN=address,undefined all tests
 	$(Q)BUILD=$(CURDIR)/build/address-undefined tests/run --keep=build/sanitized.counts unit
-	$(Q)BUILD=$(CURDIR)/$(B) tests/run --add=build/sanitized.counts $(TIERS)
+	$(Q)BUILD=$(CURDIR)/$(B) TIMEOUT=1500 tests/run --add=build/sanitized.counts $(TIERS)
 
 lint: all
 	$(Q)BUILD=$(B) tests/run lint
