@@ -48,7 +48,7 @@ CHILD_IMAGE := $(B)/obj/runtime/child_image.o
 # --- third-party libraries: the hot program's are static, the managing one's are not ----------------------------------------------
 pkg          = $(shell pkg-config --$(1) $(2) 2>/dev/null)
 HOT_LIBS     := -ljansson -lseccomp -lcap
-MANAGE_PKGS  := jansson libseccomp libcap libnl-3.0 libnl-route-3.0 sqlite3 libzstd zlib libcrypto libnftables
+MANAGE_PKGS  := jansson libseccomp libcap libnl-3.0 sqlite3 libzstd zlib libcrypto libnftables
 MANAGE_LIBS  := $(call pkg,libs,$(MANAGE_PKGS)) -lisal
 LIB_CFLAGS   := $(call pkg,cflags,$(MANAGE_PKGS))
 
@@ -150,7 +150,7 @@ $(B)/tests/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(B)/libfuzz.a
 fuzzers: $(FUZZERS)
 
 # --- what must be installed: BUILD_DEPS to build and run, TEST_DEPS to test. apt is asked only for what is missing ------------------
-BUILD_DEPS := gcc libc6-dev pkg-config libjansson-dev libseccomp-dev libcap-dev libnl-3-dev libnl-route-3-dev libsqlite3-dev libzstd-dev \
+BUILD_DEPS := gcc libc6-dev pkg-config libjansson-dev libseccomp-dev libcap-dev libnl-3-dev libsqlite3-dev libzstd-dev \
 	zlib1g-dev libisal-dev libssl-dev libnftables-dev dnsmasq-base e2fsprogs mmdebstrap
 TEST_DEPS  := libcmocka-dev libarchive-dev libarchive-tools clang clang-format clang-tidy cppcheck shellcheck codespell attr acl libcap2-bin busybox-static \
 	iproute2 nftables iputils-ping jq python3 sqlite3 strace podman crun runc skopeo umoci zstd xz-utils qemu-system-x86 qemu-utils file procps util-linux man-db mandoc zsh fish

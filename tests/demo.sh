@@ -18,6 +18,7 @@ if [ -z "${BASIN_DEMO:-}" ]; then
 fi
 
 WORK=$(mktemp -d /var/tmp/basin-demo.XXXXXX)
+chmod 711 "$WORK" # so that the name server can run without privileges
 export BASIN_ROOT=$WORK/run BASIN_DATA_ROOT=$WORK/data
 
 # A pure cgroup v2 view: on a hybrid host the v2 tree is elsewhere, and has no controllers.

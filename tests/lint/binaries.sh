@@ -18,7 +18,7 @@ for program in basin basin-monitor; do
 done
 verdict "the hot program and the monitor are static and lean"
 
-ALLOWED='^(libjansson|libseccomp|libcap|libnl-3|libnl-route-3|libsqlite3|libzstd|libz|libcrypto|libnftables|libisal|libc|ld-linux-x86-64|libm|libpthread)\.so'
+ALLOWED='^(libjansson|libseccomp|libcap|libnl-3|libsqlite3|libzstd|libz|libcrypto|libnftables|libisal|libc|ld-linux-x86-64|libm|libpthread)\.so'
 for library in $(needed "$BUILD/basin-manage") $(needed "$BUILD/libbasin.so.0"); do
 	[[ $library =~ $ALLOWED ]] || finding "$library is not in the list of dependencies"
 done
