@@ -17,7 +17,9 @@ BASIN=$BUILD/basin
 host() {
 	pgrep -l "^(basin|sleep)" | cut -d" " -f2 | sort
 	find "$BASIN_CGROUP_ROOT" -mindepth 1 -type d ! -name monitor
-	cut -d' ' -f3- /proc/self/mountinfo
+	# Not what others have mounted below /tmp: it goes with their directories.
+	cut -d' ' -f3- /proc/self/mountinfo | grep -vE "^[^ ]+ [^ ]+ /(var/)?tmp/"
+	grep -F " $T" /proc/self/mountinfo | cut -d' ' -f3-
 	ip -o link show | sed -E 's/^[0-9]+: //; s/<[^>]*>//; s/ state [A-Z]+//; s/@if[0-9]+//'
 	nft list ruleset
 	cat /sys/block/loop*/loop/backing_file 2>/dev/null | grep -F "$T"
