@@ -1,6 +1,10 @@
+#!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2034
-. "$(dirname "${BASH_SOURCE[0]}")/backup.bash"
+# shellcheck disable=SC2034
+# backup create with SIGKILL at each gate, and with each gate failing: the environment goes on running, and the archive is there whole or not at all.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/backup.bash"
+BUDGET=${BUDGET:-60}
 
 before_each() { rm -rf "$T/out" && mkdir "$T/out"; }
 scenario() { "$BASIN" backup create kept -o "$T/out/new.tar"; }
@@ -15,3 +19,7 @@ settle() {
 	fi
 	[ "$1" = kill ] || [ -z "$(find "$T/out" -name '.new.tar*')" ] || WHY="a temporary file is left"
 }
+
+sweep kill
+PREPARED=1
+sweep fail

@@ -1,6 +1,10 @@
+#!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2034
-. "$(dirname "${BASH_SOURCE[0]}")/backup.bash"
+# shellcheck disable=SC2034
+# backup restore with SIGKILL at each gate, and with each gate failing: the restored environment is there whole or not at all, and the one that was there goes on.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/backup.bash"
+BUDGET=${BUDGET:-60}
 
 before_each() { :; }
 scenario() { restore; }
@@ -21,3 +25,7 @@ settle() {
 	fi
 	[ -z "$there" ] || "$BASIN" env rm --force web >"$T/settled" 2>&1
 }
+
+sweep kill
+PREPARED=1
+sweep fail
