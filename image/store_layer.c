@@ -11,6 +11,7 @@
 #include "image/store_parts.h"
 
 #define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
+#define TELL_SYNC  ((uint64_t)256 << 20)
 
 static int read_layer(const json_t *meta, struct bsn_layer *layer, struct basin_error *err)
 {
@@ -209,6 +210,8 @@ static int stage(const struct bsn_layer_source *source, const struct bsn_staging
 		r = compare(source, layer, err);
 	if (r < 0)
 		return source->name != NULL ? bsn_error_prefix(err, "\"%s\"", source->name) : r;
+	if (layer->bytes > TELL_SYNC)
+		bsn_info("unpacked %llu MiB, bringing them to the disk", (unsigned long long)layer->bytes >> 20);
 	r = bsn_sys_syncfs(staging->fd);
 	if (r >= 0)
 		return write_meta(staging->fd, layer, ret_result, err);

@@ -248,3 +248,43 @@ for pid in "${pids[@]}"; do wait "$pid" || failed=$((failed + 1)); done
 is "four imports of one archive at once" "$failed" 0
 is "make one layer" "$(find "$STORE/layers" -mindepth 1 -maxdepth 1 | wc -l)" 1
 ok "check" "$BASIN" image check
+
+# --- a full disk ---
+mkdir "$T/small"
+mount -t tmpfs -o size=256k small "$T/small"
+refused "import on a full disk" 20 'No space left' "$BASIN" --data-root "$T/small" image import "$T/posix.tar" a:1
+is "leaves nothing half-made" "$(find "$T/small/store/tmp" "$T/small/store/trash" "$T/small/store/layers" -mindepth 1 | wc -l)" 0
+umount "$T/small"
+
+# --- a power cut: the disk as it is at that moment, without what was only in memory, is mounted and looked at ---
+cut_power() { # NAME: copies the disk, mounts the copy, checks the store on it; the images that survived are in OUT
+	local result
+	cp --sparse=always "$T/disk" "$T/disk.$1"
+	mkdir -p "$T/after.$1"
+	mount -o loop "$T/disk.$1" "$T/after.$1" || return 2
+	"$BASIN" --data-root "$T/after.$1/basin" image check >"$T/check.$1" 2>&1
+	result=$?
+	OUT=$("$BASIN" --data-root "$T/after.$1/basin" image ls --format json | jq -r '[.[].ref] | join(" ")')
+	umount "$T/after.$1"
+	rm -f "$T/disk.$1"
+	return $result
+}
+truncate -s 96M "$T/disk"
+if mkfs.ext4 -q "$T/disk" && mkdir "$T/mounted" && mount -o loop "$T/disk" "$T/mounted" 2>/dev/null; then
+	ok "import on a disk of its own" "$BASIN" --data-root "$T/mounted/basin" image import "$T/posix.tar" safe:1
+	cut_power at-once
+	is "after a power cut right behind the import the image is there and whole" "$? $OUT" "0 safe:1"
+	tar -C "$S" -cf "$T/second.tar" random dir
+	for moment in 0.01 0.03 0.06; do
+		"$BASIN" --data-root "$T/mounted/basin" image import "$T/second.tar" second:1 >/dev/null 2>&1 &
+		pid=$!
+		sleep $moment
+		cut_power $moment
+		is "after a power cut $moment s into the next one the store is sound" "$? ${OUT%% *}" "0 safe:1"
+		wait $pid
+		"$BASIN" --data-root "$T/mounted/basin" image rm second:1
+	done
+	umount "$T/mounted"
+else
+	skip "power cuts" "no loop device to mount"
+fi

@@ -3,6 +3,7 @@
  * image/extract: what an honest archive becomes, and what a hostile one must not do. Every case unpacks into JAIL/root beside a canary
  * (JAIL/out/victim), and after each the jail but for root/ must be as it was.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -550,6 +551,40 @@ static void implied_directories(void **state)
 	close(below);
 }
 
+/* Exchanges root/a, a directory, with root/b, a link out, as fast as it can. */
+static void *exchange(void *data)
+{
+	const volatile bool *stop = data;
+	while (!*stop)
+		renameat2(root, "a", root, "b", RENAME_EXCHANGE);
+	return NULL;
+}
+
+static void a_race_is_not_won(void **state)
+{
+	(void)state;
+	NEEDS_ROOT();
+	char target[100];
+	volatile bool stop = false;
+	pthread_t thread;
+	snprintf(target, sizeof(target), "%s/out", jail);
+	assert_int_equal(symlinkat(target, root, "b"), 0);
+	assert_int_equal(mkdirat(root, "a", 0755), 0);
+	assert_int_equal(pthread_create(&thread, NULL, exchange, (void *)(uintptr_t)&stop), 0);
+	for (int round = 0; round < 300; round++) {
+		struct bsn_str tar = { 0 };
+		for (int i = 0; i < 10; i++) {
+			add_file(&tar, "a/victim", "x");
+			add_entry(&tar, (struct entry){ .name = "a/sub", .type = '5', .mode = 0777, .uid = 9 });
+			add_symlink(&tar, "a/victim", "y");
+			add_hardlink(&tar, "a/evil", "a/victim");
+		}
+		unpack(&tar); /* it may well fail, but what is outside stays as it was */
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+}
+
 static void the_manifest(void **state)
 {
 	(void)state;
@@ -593,6 +628,7 @@ int main(void)
 		CASE(attributes),
 		CASE(holes),
 		CASE(implied_directories),
+		CASE(a_race_is_not_won),
 		CASE(the_manifest),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
