@@ -71,6 +71,10 @@ static int read_config(struct bsn_run *run, struct basin_error *err)
 /* A descriptor that is to be kept must be there: one that is not would be taken by something of ours. */
 int bsn_check_kept(int count, struct basin_error *err)
 {
+	/* A caller that closed its standard streams must not have ours opened in their place, and the payload inherit those. */
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) /* NOLINT: kept across execve on purpose */
+			return bsn_fail_sys(err, errno, "cannot open /dev/null");
 	for (int fd = 3; fd < 3 + count; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
 			return bsn_fail(err, BASIN_USAGE, EBADF, "--preserve-fds %d: descriptor %d is not open", count, fd);

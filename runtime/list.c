@@ -88,14 +88,20 @@ uint32_t bsn_list_bytes(struct bsn_list_builder *list, const void *bytes, size_t
 
 uint32_t bsn_list_vector(struct bsn_list_builder *list, const char *const *strings, size_t count)
 {
-	uint64_t *offsets = calloc(count + 1, sizeof(*offsets));
+	return bsn_list_vector_and(list, strings, count, 0);
+}
+
+uint32_t bsn_list_vector_and(struct bsn_list_builder *list, const char *const *strings, size_t count, uint32_t last)
+{
+	uint64_t *offsets = calloc(count + 2, sizeof(*offsets));
 	if (offsets == NULL) {
 		list->failed = true;
 		return 0;
 	}
 	for (size_t i = 0; i < count; i++)
 		offsets[i] = bsn_list_text(list, strings[i]);
-	uint32_t at = bsn_list_bytes(list, offsets, (count + 1) * sizeof(*offsets));
+	offsets[count] = last;
+	uint32_t at = bsn_list_bytes(list, offsets, (count + 2) * sizeof(*offsets));
 	free(offsets);
 	return at;
 }

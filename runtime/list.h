@@ -31,6 +31,8 @@ struct bsn_op *bsn_list_add_number(struct bsn_list_builder *list, enum bsn_op_co
 uint32_t bsn_list_text(struct bsn_list_builder *list, const char *text);
 uint32_t bsn_list_bytes(struct bsn_list_builder *list, const void *bytes, size_t length);
 uint32_t bsn_list_vector(struct bsn_list_builder *list, const char *const *strings, size_t count);
+/* The same with one more at its end, which is in the blob already; 0: none. */
+uint32_t bsn_list_vector_and(struct bsn_list_builder *list, const char *const *strings, size_t count, uint32_t last);
 
 /*
  * Writes the list to a new anonymous file, with handles[op.fd] in the place of each operation's handle. header's magic, size, op_count

@@ -14,6 +14,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define HOME_ROOM 256
+
 /* sched_setattr(2)'s structure, first version; the C library has none. */
 struct sched_attributes {
 	uint32_t size;
@@ -191,13 +193,33 @@ static void plan_chdir(struct bsn_plan *plan, const char *cwd, bool last)
 	bsn_list_add_text(&plan->list, BSN_OP_CHDIR, cwd)->flags = last ? 0 : BSN_OP_F_TRY;
 }
 
+/* Whether the environment names a home directory; where it does not, the child looks it up in the container. */
+static bool has_home(const struct bsn_strings *env)
+{
+	for (size_t i = 0; i < env->count; i++)
+		if (bsn_starts_with(env->of[i], "HOME="))
+			return true;
+	return false;
+}
+
 static void plan_lookup(struct bsn_plan *plan, const struct bsn_process_config *process)
 {
+	static const char home[HOME_ROOM] = "HOME=/";
+	size_t count = process->env.count;
+	uint32_t room = 0;
 	uint32_t argv = bsn_list_vector(&plan->list, process->args.of, process->args.count);
-	uint32_t envp = bsn_list_vector(&plan->list, process->env.of, process->env.count);
-	struct bsn_op *op = bsn_list_add(&plan->list, BSN_OP_LOOKUP);
+	uint32_t envp;
+	if (has_home(&process->env)) {
+		envp = bsn_list_vector(&plan->list, process->env.of, count);
+	} else {
+		room = bsn_list_bytes(&plan->list, home, sizeof(home));
+		envp = bsn_list_vector_and(&plan->list, process->env.of, count, room);
+	}
+	struct bsn_op *op = bsn_list_add_number(&plan->list, BSN_OP_LOOKUP, process->uid);
 	op->text[0] = argv;
 	op->text[1] = envp;
+	op->text[2] = room;
+	op->count = room != 0 ? sizeof(home) : 0;
 }
 
 /* What a hook without an environment of its own inherits, as with runc: ours. */

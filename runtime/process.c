@@ -181,15 +181,21 @@ int bsn_child_start(const struct bsn_child_start *start, struct bsn_child *child
 /* --- the conversation --- */
 
 /* The child's words and the errno's, which begins lower case as all our messages do. */
-static int explain(const struct bsn_message *message, struct basin_error *err)
+static int explain(struct bsn_message *message, struct basin_error *err)
 {
 	char reason[128];
+	/* It may quote a path of the config's, and those may hold anything but NUL. A message is one line. */
+	for (char *at = message->text; *at != '\0'; at++)
+		if ((unsigned char)*at < ' ')
+			*at = '?';
+	if (message->text[0] == '\0')
+		return bsn_fail(err, BASIN_INTERNAL, EPROTO, "the container's first process failed without a word");
 	int sys = message->value > 0 ? message->value : EIO;
 	/* What is missing in there is what the config named: the command, a directory. */
 	int code = message->value == ENOENT ? BASIN_NOT_FOUND : bsn_error_code_of(message->value);
 	if (message->value <= 0)
 		return bsn_fail(err, BASIN_FAILED, sys, "%s", message->text);
-	snprintf(reason, sizeof(reason), "%s", strerror(message->value));
+	snprintf(reason, sizeof(reason), "%s", strerror(sys));
 	reason[0] = (char)tolower((unsigned char)reason[0]);
 	return bsn_fail(err, code, sys, "%s: %s", message->text, reason);
 }

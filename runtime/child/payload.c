@@ -160,8 +160,61 @@ static int search(struct child *child, const char *name)
 	return refused ? -EACCES : -ENOENT;
 }
 
+/* The next field of a line of passwd(5), ended at its colon; *at moves behind it. */
+static char *next_field(char **at)
+{
+	char *field = *at;
+	while (**at != '\0' && **at != ':')
+		(*at)++;
+	if (**at == ':')
+		*(*at)++ = '\0';
+	return field;
+}
+
+/* The home directory of the user with that number, when the line is his. */
+static const char *home_in(char *line, const char *uid)
+{
+	char *field = NULL;
+	char *at = line;
+	int ours = 0;
+	for (int i = 0; i < 6; i++) {
+		field = next_field(&at);
+		if (i == 2)
+			ours = text_same(field, uid);
+	}
+	return ours && field[0] == '/' ? field : NULL;
+}
+
+/* Fills in "HOME=": "/" stays where the container's own passwd does not know the user. */
+static void find_home(char *home, size_t room, uint64_t uid)
+{
+	char passwd[8192];
+	char digits[24];
+	const char *wanted = text_number(digits, (int64_t)uid);
+	int fd = sys_openat(AT_FDCWD, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	long n = fd < 0 ? fd : SYS3(read, fd, passwd, sizeof(passwd) - 1);
+	if (fd >= 0)
+		sys_close(fd);
+	passwd[n > 0 ? n : 0] = '\0';
+	for (char *line = passwd; *line != '\0';) {
+		char *end = line;
+		while (*end != '\0' && *end != '\n')
+			end++;
+		char *next = *end == '\n' ? end + 1 : end;
+		*end = '\0';
+		const char *found = home_in(line, wanted);
+		if (found != NULL && text_length(found) + sizeof("HOME=") <= room) {
+			text_add(home, sizeof("HOME=") - 1, room, found);
+			return;
+		}
+		line = next;
+	}
+}
+
 int op_lookup(struct child *child, const struct bsn_op *op)
 {
+	if (op->text[2] != 0)
+		find_home(child->base + op->text[2], op->count, op->number[0]);
 	child->argv = op_vector(child, op, 0);
 	child->envp = op_vector(child, op, 1);
 	const char *name = child->argv[0];

@@ -47,6 +47,16 @@ refused "an id that is no id" 1 'id' "$BASIN" run -b "$B" ../c1
 sh_bundle 'id -u; id -g; id -G; umask; pwd; echo $HOME' '.process.user = {uid: 1000, gid: 1001, additionalGids: [5, 6], umask: 63} | .process.cwd = "/tmp"'
 ok "user, groups, umask and directory" "$BASIN" run -b "$B" c1
 is "user, groups, umask and directory are the config's" "$(echo "$OUT" | head -n 5 | tr '\n' ' ')" "1000 1001 1001 5 6 0077 /tmp "
+for home in 0:/root 1000:/tmp 4242:/; do
+	bundle '["/bin/busybox", "env"]' ".process.user.uid = ${home%:*}"
+	run "$BASIN" run -b "$B" c1
+	like "user ${home%:*} is at home in ${home#*:}" "$OUT" "HOME=${home#*:}("$'\n'"|$)"
+done
+bundle '["/bin/busybox", "env"]' '.process.env += ["HOME=/given"]'
+run "$BASIN" run -b "$B" c1
+like "a home that is given stays" "$OUT" "HOME=/given"
+run bash -c "exec 0<&- 1>&- 2>&-; '$BASIN' run -b '$B' c1"
+is "closed standard streams are /dev/null" "$STATUS" 0
 sh_bundle 'pwd' '.process.cwd = "/made/here" | .root.readonly = false'
 run "$BASIN" run -b "$B" c1
 is "a working directory that is missing is made" "$OUT" /made/here
