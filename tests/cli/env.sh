@@ -77,7 +77,7 @@ is "what it wrote is still there" "$(env_ exec web -- ls /made)" /made
 is "the log goes on" "$(within 5 sh -c "[ \$($BASIN env logs web | wc -l) = 2 ]" && echo yes)" yes
 is "logs --tail" "$(env_ logs --tail 1 web | wc -l)" 1
 ok "starting it again is no failure" env_ start web
-ok "restart" env_ restart --time 0s web
+ok "restart" "$BASIN" env restart --time 0s web
 is "it runs after a restart" "$(status_of web)" running
 ok "rm --force" env_ rm --force web
 refused "it is gone" 3 'does not exist' "$BASIN" env show web
