@@ -6,7 +6,7 @@ set -u
 TESTS=$(cd "$(dirname "$0")/.." && pwd)
 TREE=$(dirname "$TESTS")
 BUILD=${BUILD:-$TREE/build/release}
-LIMIT=${LIMIT:-1140} # seconds for the whole machine; on two idle processors it takes about a third
+LIMIT=${LIMIT:-1740} # seconds for the whole machine; on two idle processors it takes about a fifth
 . "$TESTS/vm/lib.sh"
 
 skip_all() {
