@@ -152,7 +152,7 @@ fuzzers: $(FUZZERS)
 # --- what must be installed: BUILD_DEPS to build and run, TEST_DEPS to test. apt is asked only for what is missing ------------------
 BUILD_DEPS := gcc libc6-dev pkg-config libjansson-dev libseccomp-dev libcap-dev libnl-3-dev libsqlite3-dev libzstd-dev \
 	zlib1g-dev libisal-dev libssl-dev libnftables-dev dnsmasq-base e2fsprogs mmdebstrap
-TEST_DEPS  := libcmocka-dev libarchive-dev libarchive-tools clang clang-format clang-tidy cppcheck shellcheck codespell attr acl libcap2-bin busybox-static \
+TEST_DEPS  := libcmocka-dev libarchive-tools clang clang-format clang-tidy cppcheck shellcheck codespell attr acl libcap2-bin busybox-static \
 	iproute2 nftables iputils-ping jq python3 sqlite3 strace podman crun runc skopeo umoci zstd xz-utils qemu-system-x86 qemu-utils file procps util-linux man-db mandoc zsh fish
 MISSING     = $(shell for p in $(1); do dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done)
 APT_INSTALL = @missing="$(call MISSING,$(1))"; [ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] || { echo "run as root, or install: $$missing" >&2; exit 1; }; \
@@ -168,7 +168,7 @@ demo: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/demo.sh
 
-TIERS ?= unit ns cli clients fuzz lint fault vm
+TIERS ?= unit cli clients fuzz lint fault vm
 check: test-deps
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) WERROR=1 all tests fuzzers
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) WERROR=1 FAULT=1 all

@@ -52,7 +52,7 @@ int bsn_storage_create(int dirfd, const struct bsn_storage *storage, struct basi
  * Opens the directory in which upper/ and work/ are. For loop that mounts the image on dirfd/disk, so the caller must be in a
  * private mount namespace, with which the mount (and at its last user's death, the loop device) goes away by itself; the same image
  * may be opened any number of times. dirfd must have been opened in that namespace, after the unshare: with one from before, the
- * mount stays detached, which is good for reading and writing, and for an overlay only from Linux 6.5 on. The descriptor is not O_PATH.
+ * mount stays detached, which is good for reading and writing, and for an overlay only on newer kernels (not on 6.1). The descriptor is not O_PATH.
  */
 int bsn_storage_open(int dirfd, const struct bsn_storage *storage, int *ret_fd, struct basin_error *err);
 

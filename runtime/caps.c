@@ -1,62 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names are a table of our own: libcap's would cost the hot path a library for forty strings. */
+/* libcap knows the names; a number that it has no name for does not exist in this build. */
 #include "runtime/caps.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/capability.h>
-#include <stdlib.h>
+#include <limits.h>
+#include <stdio.h>
 #include <strings.h>
+#include <sys/capability.h>
 
-#include "base/io.h"
-#include "base/own.h"
-
-static const char *const names[] = {
-	"CAP_CHOWN",
-	"CAP_DAC_OVERRIDE",
-	"CAP_DAC_READ_SEARCH",
-	"CAP_FOWNER",
-	"CAP_FSETID",
-	"CAP_KILL",
-	"CAP_SETGID",
-	"CAP_SETUID",
-	"CAP_SETPCAP",
-	"CAP_LINUX_IMMUTABLE",
-	"CAP_NET_BIND_SERVICE",
-	"CAP_NET_BROADCAST",
-	"CAP_NET_ADMIN",
-	"CAP_NET_RAW",
-	"CAP_IPC_LOCK",
-	"CAP_IPC_OWNER",
-	"CAP_SYS_MODULE",
-	"CAP_SYS_RAWIO",
-	"CAP_SYS_CHROOT",
-	"CAP_SYS_PTRACE",
-	"CAP_SYS_PACCT",
-	"CAP_SYS_ADMIN",
-	"CAP_SYS_BOOT",
-	"CAP_SYS_NICE",
-	"CAP_SYS_RESOURCE",
-	"CAP_SYS_TIME",
-	"CAP_SYS_TTY_CONFIG",
-	"CAP_MKNOD",
-	"CAP_LEASE",
-	"CAP_AUDIT_WRITE",
-	"CAP_AUDIT_CONTROL",
-	"CAP_SETFCAP",
-	"CAP_MAC_OVERRIDE",
-	"CAP_MAC_ADMIN",
-	"CAP_SYSLOG",
-	"CAP_WAKE_ALARM",
-	"CAP_BLOCK_SUSPEND",
-	"CAP_AUDIT_READ",
-	"CAP_PERFMON",
-	"CAP_BPF",
-	"CAP_CHECKPOINT_RESTORE",
-};
-
-#define COUNT ((int)(sizeof(names) / sizeof(names[0])))
-_Static_assert(COUNT > CAP_LAST_CAP, "the kernel's headers know a capability that the table lacks");
+#define COUNT     (CAP_LAST_CAP + 1)
+#define NAME_ROOM 32
 
 static const char *const set_names[BSN_CAP_SETS] = {
 	[BSN_CAP_BOUNDING] = "bounding",   [BSN_CAP_EFFECTIVE] = "effective", [BSN_CAP_INHERITABLE] = "inheritable",
@@ -65,17 +18,29 @@ static const char *const set_names[BSN_CAP_SETS] = {
 
 int bsn_cap_parse(const char *name)
 {
-	if (strncasecmp(name, "CAP_", 4) == 0)
-		name += 4;
-	for (int cap = 0; cap < COUNT; cap++)
-		if (strcasecmp(name, names[cap] + 4) == 0)
-			return cap;
-	return -EINVAL;
+	char full[NAME_ROOM];
+	cap_value_t cap;
+	int n = snprintf(full, sizeof(full), "%s%s", strncasecmp(name, "CAP_", 4) == 0 ? "" : "cap_", name);
+	/* libcap takes a bare number for a name too; config.json does not. */
+	if (n < 0 || (size_t)n >= sizeof(full) || cap_from_name(full, &cap) < 0 || cap < 0 || cap >= COUNT)
+		return -EINVAL;
+	return cap;
 }
 
 const char *bsn_cap_name(int cap)
 {
-	return cap >= 0 && cap < COUNT ? names[cap] : NULL;
+	static char names[COUNT][NAME_ROOM];
+	if (cap < 0 || cap >= COUNT)
+		return NULL;
+	if (names[cap][0] == '\0') {
+		char *name = cap_to_name(cap);
+		if (name == NULL)
+			return NULL;
+		for (size_t i = 0; name[i] != '\0' && i + 1 < NAME_ROOM; i++)
+			names[cap][i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
+		cap_free(name);
+	}
+	return names[cap];
 }
 
 int bsn_cap_count(void)
@@ -90,9 +55,6 @@ const char *bsn_cap_set_name(enum bsn_cap_set set)
 
 uint64_t bsn_cap_kernel_mask(void)
 {
-	auto_free char *text = NULL;
-	int last = CAP_LAST_CAP;
-	if (bsn_read_file(AT_FDCWD, "/proc/sys/kernel/cap_last_cap", 32, &text, NULL) >= 0)
-		last = atoi(text);
-	return last >= 63 ? UINT64_MAX : (UINT64_C(1) << (last + 1)) - 1;
+	int count = cap_max_bits();
+	return count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
 }

@@ -8,7 +8,7 @@
 
 /*
  * The caller is in a private mount namespace: layers whose ids are mapped, and the file system of a loop image, are attached there for as
- * long as the overlay is being put together, since kernels before 6.8 refuse an overlay of detached mounts. *ret_fd is what
+ * long as the overlay is being put together, since older kernels (6.1 among them) refuse an overlay of detached mounts. *ret_fd is what
  * bsn_container_create takes as rootfs_fd; it keeps all of them alive.
  */
 int bsn_env_rootfs_open(struct basin *basin, const struct bsn_env *env, const struct bsn_image *image, int *ret_fd,
