@@ -115,6 +115,7 @@ static void add_mount(json_t *mounts, const char *destination, const char *type,
 		mounts, json_pack("{ss ss ss so}", "destination", destination, "type", type, "source", source, "options", list));
 }
 
+/* The three files are read-only: they lie outside the writable layer, and what could be written there no limit would hold. */
 static json_t *mounts(const struct bsn_env_facts *facts)
 {
 	static const char *const files[] = { "hosts", "hostname", "resolv.conf" };
@@ -126,7 +127,8 @@ static json_t *mounts(const struct bsn_env_facts *facts)
 		auto_str struct bsn_str destination = { 0 };
 		bsn_str_addf(&source, "%s/%s", facts->etc, files[i]);
 		bsn_str_addf(&destination, "/etc/%s", files[i]);
-		add_mount(list, bsn_str_text(&destination), "bind", bsn_str_text(&source), "bind,rprivate,nosuid,nodev,noexec");
+		add_mount(list, bsn_str_text(&destination), "bind", bsn_str_text(&source),
+			  "bind,ro,rprivate,nosuid,nodev,noexec");
 	}
 	return list;
 }

@@ -70,12 +70,9 @@ static int prepare_networks(struct up *up, struct basin_error *err)
 	return 0;
 }
 
-/* Written in place of the last start's, and owned by the environment's root, who may change them. */
 static int write_etc(const struct up *up, int etc, const char *file, const char *text, struct basin_error *err)
 {
 	int r = bsn_replace_file(etc, file, text, strlen(text), 0644, false);
-	if (r >= 0 && up->env->own_ids)
-		r = bsn_sys_fchownat(etc, file, (uid_t)up->env->ids_first, (gid_t)up->env->ids_first, 0);
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot write %s of environment \"%s\"", file, up->env->name) : 0;
 }
 

@@ -49,6 +49,7 @@ base=$(env_ show web --format json | jq .ids.first)
 pid=$(env_ show web --format json | jq .pid)
 is "it has ids of its own" "$(awk '{print $2, $3}' "/proc/$pid/uid_map")" "$base 65536"
 is "what it writes belongs to its ids" "$(env_ exec web -- sh -c 'touch /made; stat -c %u /made')" 0
+nok "it cannot write where its storage limit does not hold" env_ exec web -- sh -c 'echo more >>/etc/hosts'
 like "it may look at its own cgroup" "$(env_ exec web -- ls /sys/fs/cgroup)" cgroup.procs
 is "exec -t gives a terminal" "$(env_ exec -t web -- sh -c 'test -t 0 && echo $TERM' </dev/null | tr -d '\r')" "${TERM:-xterm}"
 is "labels are kept" "$(env_ show web --format json | jq -r .labels.tier)" front
