@@ -25,9 +25,8 @@
 #include "image/extract_object.h"
 #include "image/mtree.h"
 
-#define WHITEOUT ".wh."
-#define OPAQUE   ".wh..wh..opq"
-#define RESOLVE  (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV)
+#define SKIPPED_MAX 4096 /* more than any /dev has; looked through one by one */
+#define RESOLVE     (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV)
 
 const struct bsn_extract_limits bsn_extract_default_limits = {
     .tar =
@@ -99,8 +98,7 @@ static int make_implied(struct bsn_extraction *x, int at, const char *name, cons
 	return fd;
 }
 
-/* Opens path beneath the root, making what is missing of it. */
-static int open_or_make(struct bsn_extraction *x, const char *path)
+int bsn_extract_open_dirs(struct bsn_extraction *x, const char *path)
 {
 	int found = open_inside(x, path);
 	if (found != -ENOENT)
@@ -136,7 +134,7 @@ static int open_parent(struct bsn_extraction *x, const char *path, const struct 
 	if (x->parent_path != NULL && bsn_streq(x->parent_path, path))
 		return x->parent_fd;
 	forget_parent(x);
-	int fd = open_or_make(x, path);
+	int fd = bsn_extract_open_dirs(x, path);
 	if (fd < 0)
 		return bsn_fail(err, fd == -ENOMEM || fd == -ENOSPC || fd == -EDQUOT ? BASIN_INTERNAL : BASIN_DAMAGED, -fd,
 				"\"%.300s\": its directory cannot be had: %s", entry->path, strerror(-fd));
@@ -219,6 +217,33 @@ static int make_directory(struct bsn_extraction *x, int parent, const char *name
 	return r < 0 ? bsn_extract_fail(entry, -r, "open the directory", err) : 0;
 }
 
+/* Devices that were left out are remembered by path, for the hard links to them. */
+static int note_skipped(struct bsn_extraction *x, const char *parent, const char *name, const struct bsn_tar_entry *entry,
+			struct basin_error *err)
+{
+	auto_str struct bsn_str path = { 0 };
+	x->result->devices_skipped++;
+	if (x->skipped_count == SKIPPED_MAX)
+		return 0;
+	bsn_str_addf(&path, "%s/%s", parent, name);
+	char **more = realloc(x->skipped, (x->skipped_count + 1) * sizeof(*more));
+	if (more == NULL || path.failed)
+		return bsn_extract_fail(entry, ENOMEM, "leave it out", err);
+	x->skipped = more;
+	x->skipped[x->skipped_count++] = bsn_str_give(&path);
+	return 0;
+}
+
+static bool was_skipped(const struct bsn_extraction *x, const char *parent, const char *name)
+{
+	size_t length = strlen(parent);
+	for (size_t i = 0; i < x->skipped_count; i++)
+		if (strncmp(x->skipped[i], parent, length) == 0 && x->skipped[i][length] == '/' &&
+		    bsn_streq(x->skipped[i] + length + 1, name))
+			return true;
+	return false;
+}
+
 static int make_hard_link(struct bsn_extraction *x, int parent, const char *name, const struct bsn_tar_entry *entry,
 			  struct basin_error *err)
 {
@@ -238,6 +263,10 @@ static int make_hard_link(struct bsn_extraction *x, int parent, const char *name
 		    fstatat(at, target_name, &target, AT_SYMLINK_NOFOLLOW) < 0)
 			return bsn_extract_fail(entry, errno, "examine it", err);
 		return there.st_ino == target.st_ino ? 0 : -EEXIST;
+	}
+	if (r == -ENOENT && was_skipped(x, target_parent, target_name)) {
+		x->result->devices_skipped++;
+		return 0;
 	}
 	if (r < 0)
 		return bsn_fail(err, BASIN_DAMAGED, -r,
@@ -263,34 +292,6 @@ static int make_object(struct bsn_extraction *x, int parent, const char *name, c
 	}
 }
 
-/* Keeps a whiteout for the end. */
-static int note_whiteout(struct bsn_extraction *x, const char *parent, const char *name, const struct bsn_tar_entry *entry,
-			 struct basin_error *err)
-{
-	const char *hidden = name + strlen(WHITEOUT);
-	bool opaque = bsn_streq(name, OPAQUE);
-	if (!x->options->whiteouts)
-		return bsn_fail(err, BASIN_DAMAGED, EINVAL, "\"%.200s\": a name that begins with .wh. cannot be kept",
-				entry->path);
-	/* .wh..wh.NAME, the opaque mark aside, was aufs's own book-keeping. */
-	if (bsn_starts_with(hidden, WHITEOUT) && !opaque)
-		return 0;
-	if (!opaque && (hidden[0] == '\0' || bsn_streq(hidden, ".") || bsn_streq(hidden, "..")))
-		return bsn_fail(err, BASIN_DAMAGED, EINVAL, "\"%.200s\" is a whiteout of nothing", entry->path);
-	if ((x->whiteout_count & (x->whiteout_count - 1)) == 0) {
-		size_t room = x->whiteout_count == 0 ? 1 : x->whiteout_count * 2;
-		struct bsn_whiteout *more = realloc(x->whiteouts, room * sizeof(*more));
-		if (more == NULL)
-			return bsn_extract_fail(entry, ENOMEM, "remember the whiteout", err);
-		x->whiteouts = more;
-	}
-	struct bsn_whiteout *whiteout = &x->whiteouts[x->whiteout_count++];
-	*whiteout = (struct bsn_whiteout){ strdup(parent), opaque ? NULL : strdup(hidden) };
-	if (whiteout->parent == NULL || (!opaque && whiteout->name == NULL))
-		return bsn_extract_fail(entry, ENOMEM, "remember the whiteout", err);
-	return 0;
-}
-
 static int extract_entry(struct bsn_extraction *x, const struct bsn_tar_entry *entry, struct basin_error *err)
 {
 	char buffer[PATH_MAX];
@@ -306,13 +307,12 @@ static int extract_entry(struct bsn_extraction *x, const struct bsn_tar_entry *e
 					entry->path);
 		return make_directory(x, x->root, ".", entry, err);
 	}
-	if (bsn_starts_with(name, WHITEOUT))
-		return note_whiteout(x, parent_path, name, entry, err);
+	if (bsn_starts_with(name, BSN_WHITEOUT))
+		return bsn_extract_note_whiteout(x, parent_path, name, entry, err);
 	bool device = entry->type == BSN_TAR_CHAR || entry->type == BSN_TAR_BLOCK;
 	if (device && x->options->devices == BSN_DEVICES_SKIP &&
 	    (entry->type == BSN_TAR_BLOCK || entry->major != 0 || entry->minor != 0)) {
-		x->result->devices_skipped++;
-		return 0;
+		return note_skipped(x, parent_path, name, entry, err);
 	}
 	int parent = open_parent(x, parent_path, entry, err);
 	if (parent < 0)
@@ -326,75 +326,6 @@ static int extract_entry(struct bsn_extraction *x, const struct bsn_tar_entry *e
 	parent = open_parent(x, parent_path, entry, err);
 	r = parent < 0 ? parent : make_object(x, parent, name, entry, err);
 	return r == -EEXIST ? bsn_extract_fail(entry, EEXIST, "replace what is there", err) : r;
-}
-
-static int whiteout_fail(const struct bsn_whiteout *whiteout, int sys, struct basin_error *err)
-{
-	return bsn_fail_sys(err, sys, "cannot make the whiteout \"%.200s/%s\"", whiteout->parent,
-			    whiteout->name != NULL ? whiteout->name : OPAQUE);
-}
-
-/* The late directory behind fd; made up from what it is when the archive did not make it (it was there before). */
-static struct bsn_late_directory *late_of(struct bsn_extraction *x, int fd)
-{
-	struct stat st;
-	if (fstat(fd, &st) < 0)
-		return NULL;
-	struct bsn_inode *inode = bsn_inodes_find(&x->inodes, st.st_ino);
-	if (inode == NULL || !inode->is_directory) {
-		const struct bsn_late_directory late = {
-			.mode = st.st_mode & 07777, .uid = st.st_uid, .gid = st.st_gid, .mtime = st.st_mtim
-		};
-		if (bsn_inodes_add_directory(&x->inodes, st.st_ino, &late) < 0)
-			return NULL;
-		inode = bsn_inodes_find(&x->inodes, st.st_ino);
-	}
-	return inode->is.directory;
-}
-
-static int make_whiteout(struct bsn_extraction *x, const struct bsn_whiteout *whiteout, struct basin_error *err)
-{
-	static const struct timespec times[2];
-	auto_fd int parent = open_or_make(x, whiteout->parent);
-	if (parent < 0)
-		return whiteout_fail(whiteout, -parent, err);
-	struct bsn_late_directory *late = late_of(x, parent);
-	if (late == NULL)
-		return whiteout_fail(whiteout, ENOMEM, err);
-	if (whiteout->name == NULL) {
-		late->opaque = true;
-		return 0;
-	}
-	/* An opaque directory hides all that is below it anyway, and overlayfs wants no whiteouts in one. */
-	if (late->opaque)
-		return 0;
-	int r = bsn_sys_mknodat(parent, whiteout->name, S_IFCHR | 0, 0);
-	if (r >= 0) {
-		uint32_t id = x->options->id_base;
-		r = id != 0 ? bsn_sys_fchownat(parent, whiteout->name, id, id, AT_SYMLINK_NOFOLLOW) : 0;
-		if (r >= 0)
-			r = bsn_sys_utimensat(parent, whiteout->name, times, AT_SYMLINK_NOFOLLOW);
-		return r < 0 ? whiteout_fail(whiteout, -r, err) : 0;
-	}
-	if (r != -EEXIST)
-		return whiteout_fail(whiteout, -r, err);
-	/* The layer has its own: a file needs nothing more, a directory must not show the one below. */
-	auto_fd int own = bsn_sys_openat(parent, whiteout->name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-	late = own >= 0 ? late_of(x, own) : NULL;
-	if (late != NULL)
-		late->opaque = true;
-	return own >= 0 && late == NULL ? whiteout_fail(whiteout, ENOMEM, err) : 0;
-}
-
-/* Opaque marks first: they decide whether the others are wanted. */
-static int make_whiteouts(struct bsn_extraction *x, struct basin_error *err)
-{
-	int r = 0;
-	for (int opaque = 1; opaque >= 0; opaque--)
-		for (size_t i = 0; i < x->whiteout_count && r >= 0; i++)
-			if ((x->whiteouts[i].name == NULL) == opaque)
-				r = make_whiteout(x, &x->whiteouts[i], err);
-	return r;
 }
 
 static int finish_directory(struct bsn_extraction *x, int fd, const struct bsn_late_directory *late, const char *path,
@@ -506,7 +437,7 @@ static int finish(struct bsn_extraction *x, struct basin_error *err)
 	int r = x->root_named ? 0 : add_late(x, x->root, &top);
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot unpack");
-	r = make_whiteouts(x, err);
+	r = bsn_extract_whiteouts(x, err);
 	if (r < 0)
 		return r;
 	if (x->options->mtree_fd >= 0)
@@ -537,6 +468,7 @@ static int extract_all(struct bsn_extraction *x, struct bsn_stream *stream, stru
 		if (r < 0)
 			return r;
 		x->result->entries++;
+		x->result->xattrs_skipped += entry->acl_dropped;
 		if (x->result->entries % 64 == 0)
 			report(x, &last);
 	}
@@ -554,6 +486,9 @@ static void release(struct bsn_extraction *x)
 		free(x->whiteouts[i].name);
 	}
 	free(x->whiteouts);
+	for (size_t i = 0; i < x->skipped_count; i++)
+		free(x->skipped[i]);
+	free(x->skipped);
 	bsn_inodes_release(&x->inodes);
 	bsn_hash_free(x->hash);
 	bsn_tar_free(x->tar);

@@ -25,6 +25,8 @@ struct bsn_extraction {
 	uint64_t logical;
 	bool root_named;
 	bool plain_owner; /* a new file is owned by 0:0 by itself */
+	char **skipped;   /* paths of devices that were left out: a hard link to one is left out too */
+	size_t skipped_count;
 	struct bsn_whiteout *whiteouts;
 	size_t whiteout_count;
 	/* The last directory resolved; files of one directory follow each other. Dropped when anything is removed. */
@@ -45,6 +47,15 @@ int bsn_extract_symlink(struct bsn_extraction *x, int parent, const char *name, 
 			struct basin_error *err);
 int bsn_extract_node(struct bsn_extraction *x, int parent, const char *name, const struct bsn_tar_entry *entry,
 		     struct basin_error *err);
+
+/* Opens the directory at path beneath the root, O_PATH, making what is missing of it as implied directories. */
+int bsn_extract_open_dirs(struct bsn_extraction *x, const char *path);
+
+#define BSN_WHITEOUT ".wh."
+/* Keeps a whiteout (name begins with BSN_WHITEOUT) for the end, and makes them all then: opaque marks first, which make others needless. */
+int bsn_extract_note_whiteout(struct bsn_extraction *x, const char *parent, const char *name, const struct bsn_tar_entry *entry,
+			      struct basin_error *err);
+int bsn_extract_whiteouts(struct bsn_extraction *x, struct basin_error *err);
 
 /* Gives what is open behind fd (a descriptor for reading or O_PATH) the extended attributes that are kept. */
 int bsn_extract_xattrs(struct bsn_extraction *x, int fd, const char *path, const struct bsn_tar_xattr *xattrs, size_t count,

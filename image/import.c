@@ -11,10 +11,7 @@
 
 #include "base/str.h"
 #include "image/import_parts.h"
-
-#define CONFIG_TYPE   "application/vnd.oci.image.config.v1+json"
-#define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
-#define LAYER_TYPE    "application/vnd.oci.image.layer.v1.tar"
+#include "image/manifest.h"
 
 static int no_memory(struct basin_error *err)
 {
@@ -34,30 +31,6 @@ static const char *host_architecture(void)
 		if (bsn_streq(host.machine, known[i].machine))
 			return known[i].architecture;
 	return host.machine;
-}
-
-int bsn_manifest_format(const char *config, const struct bsn_layer *layers, size_t count, char **ret_manifest,
-			struct basin_error *err)
-{
-	char digest[BSN_DIGEST_ROOM];
-	auto_json json_t *list = json_array();
-	int r = bsn_digest_of(config, strlen(config), digest, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < count; i++) {
-		char type[64];
-		bsn_format(type, sizeof(type), "%s%s", LAYER_TYPE, bsn_compression_suffix(layers[i].compression));
-		json_t *item = json_pack("{ss, ss, sI}", "mediaType", type, "digest", layers[i].blob_digest, "size",
-					 (json_int_t)layers[i].blob_size);
-		if (json_array_append_new(list, item) < 0)
-			return no_memory(err);
-	}
-	auto_json json_t *manifest =
-		json_pack("{si, ss, s{ss, ss, sI}, sO}", "schemaVersion", 2, "mediaType", MANIFEST_TYPE, "config", "mediaType",
-			  CONFIG_TYPE, "digest", digest, "size", (json_int_t)strlen(config), "layers", list);
-	if (manifest == NULL)
-		return no_memory(err);
-	return bsn_json_format(manifest, false, ret_manifest, err);
 }
 
 int bsn_import_commit(struct bsn_import *import, const char *manifest, const char *config, const char *ref, size_t reused,

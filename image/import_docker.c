@@ -4,13 +4,14 @@
 
 #include "base/str.h"
 #include "image/import_parts.h"
+#include "image/manifest.h"
 
 static int read_manifests(const struct bsn_archive *archive, json_t **ret_manifests, struct basin_error *err)
 {
 	auto_free char *text = NULL;
 	int r = bsn_archive_text(archive, "manifest.json", &text, err);
 	if (r >= 0)
-		r = bsn_json_parse(text, strlen(text), "manifest.json", ret_manifests, err);
+		r = bsn_damaged(bsn_json_parse(text, strlen(text), "manifest.json", ret_manifests, err), err);
 	if (r >= 0 && !json_is_array(*ret_manifests)) {
 		json_decref(bsn_give(ret_manifests));
 		return bsn_fail(err, BASIN_DAMAGED, EBADMSG, "manifest.json is not an array");
@@ -80,7 +81,7 @@ static int import_one(struct bsn_import *import, const struct bsn_archive *archi
 		return bsn_fail(err, BASIN_DAMAGED, EBADMSG, "manifest.json names no config");
 	int r = bsn_archive_text(archive, config_path, &config, err);
 	if (r >= 0)
-		r = bsn_json_parse(config, strlen(config), "config", &document, err);
+		r = bsn_damaged(bsn_json_parse(config, strlen(config), "config", &document, err), err);
 	if (r < 0)
 		return r;
 	const json_t *diff_ids = json_object_get(json_object_get(document, "rootfs"), "diff_ids");

@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "image/import_parts.h"
+#include "image/manifest.h"
 
 #define INDEX_DEPTH 3
 #define CHOSEN_MAX  64
@@ -27,24 +28,39 @@ struct search {
 	size_t passed_over; /* manifests for other platforms */
 };
 
-/* The JSON behind a descriptor, verified. kind is for messages. */
-static int read_blob(const struct bsn_archive *archive, const json_t *descriptor, const char *kind, char **ret_text,
-		     struct basin_error *err)
+/* A descriptor's digest and size, and the member that has the blob. kind is for messages. */
+static int read_descriptor(const json_t *descriptor, const char *kind, const char **ret_digest, int64_t *ret_size,
+			   char ret_path[96], struct basin_error *err)
 {
 	const char *digest = "";
 	int64_t size = -1;
-	char path[96];
-	char found[BSN_DIGEST_ROOM];
-	auto_free char *text = NULL;
 	int r = bsn_json_get_string(descriptor, kind, "digest", &digest, err);
 	if (r >= 0)
 		r = bsn_json_get_int(descriptor, kind, "size", 0, INT64_MAX, &size, err);
 	if (r >= 0)
 		r = bsn_digest_check(digest, err);
+	if (r >= 0 && size < 0)
+		r = bsn_fail(err, BASIN_DAMAGED, EBADMSG, "the %s %s has no size", kind, digest);
 	if (r < 0)
-		return r;
-	bsn_format(path, sizeof(path), "blobs/sha256/%s", bsn_digest_hex(digest));
-	r = bsn_archive_text(archive, path, &text, err);
+		return bsn_damaged(r, err);
+	bsn_format(ret_path, 96, "blobs/sha256/%s", bsn_digest_hex(digest));
+	*ret_digest = digest;
+	*ret_size = size;
+	return 0;
+}
+
+/* The JSON behind a descriptor, verified. */
+static int read_blob(const struct bsn_archive *archive, const json_t *descriptor, const char *kind, char **ret_text,
+		     struct basin_error *err)
+{
+	const char *digest;
+	int64_t size;
+	char path[96];
+	char found[BSN_DIGEST_ROOM];
+	auto_free char *text = NULL;
+	int r = read_descriptor(descriptor, kind, &digest, &size, path, err);
+	if (r >= 0)
+		r = bsn_archive_text(archive, path, &text, err);
 	if (r >= 0)
 		r = bsn_digest_of(text, strlen(text), found, err);
 	if (r < 0)
@@ -53,6 +69,11 @@ static int read_blob(const struct bsn_archive *archive, const json_t *descriptor
 		return bsn_fail(err, BASIN_DAMAGED, EBADMSG, "the %s %s does not match its descriptor", kind, digest);
 	*ret_text = bsn_give(&text);
 	return 0;
+}
+
+static int parse(const char *text, const char *name, json_t **ret_json, struct basin_error *err)
+{
+	return bsn_damaged(bsn_json_parse(text, strlen(text), name, ret_json, err), err);
 }
 
 static bool fits(const struct bsn_import *import, const json_t *descriptor)
@@ -88,7 +109,7 @@ static int search_nested(struct search *search, const json_t *descriptor, const 
 		return bsn_fail(err, BASIN_DAMAGED, EBADMSG, "indexes are nested more than %d deep", INDEX_DEPTH);
 	int r = read_blob(search->archive, descriptor, "index", &text, err);
 	if (r >= 0)
-		r = bsn_json_parse(text, strlen(text), "index", &index, err);
+		r = parse(text, "index", &index, err);
 	if (r < 0)
 		return r;
 	if (json_array_append_new(search->documents, index) < 0)
@@ -101,7 +122,7 @@ static int search_index(struct search *search, const json_t *index, const char *
 	json_t *manifests = NULL;
 	size_t i;
 	const json_t *descriptor;
-	int r = bsn_json_get_array(index, "index", "manifests", &manifests, err);
+	int r = bsn_damaged(bsn_json_get_array(index, "index", "manifests", &manifests, err), err);
 	if (r < 0)
 		return r;
 	if (manifests == NULL || json_object_get(index, "layers") != NULL)
@@ -128,20 +149,14 @@ static int search_index(struct search *search, const json_t *index, const char *
 static int add_layer(struct bsn_import *import, const struct bsn_archive *archive, const json_t *descriptor, const char *diff_id,
 		     struct bsn_layer *layers, size_t below, struct basin_error *err)
 {
-	const char *digest = "";
-	int64_t size = -1;
+	const char *digest;
+	int64_t size;
 	char path[96];
 	auto_fd int fd = -1;
 	struct bsn_fd_stream file;
-	int r = bsn_json_get_string(descriptor, "layer", "digest", &digest, err);
+	int r = read_descriptor(descriptor, "layer", &digest, &size, path, err);
 	if (r >= 0)
-		r = bsn_json_get_int(descriptor, "layer", "size", 0, INT64_MAX, &size, err);
-	if (r >= 0)
-		r = bsn_digest_check(digest, err);
-	if (r < 0)
-		return r;
-	bsn_format(path, sizeof(path), "blobs/sha256/%s", bsn_digest_hex(digest));
-	r = bsn_archive_member(archive, path, NULL, &fd, err);
+		r = bsn_archive_member(archive, path, NULL, &fd, err);
 	if (r < 0)
 		return r;
 	bsn_fd_stream_init(&file, fd, path);
@@ -206,13 +221,13 @@ static int import_manifest(struct bsn_import *import, const struct bsn_archive *
 	size_t reused = 0;
 	int r = read_blob(archive, chosen->descriptor, "manifest", &manifest, err);
 	if (r >= 0)
-		r = bsn_json_parse(manifest, strlen(manifest), "manifest", &document, err);
+		r = parse(manifest, "manifest", &document, err);
 	if (r >= 0)
 		r = check_kind(document, err);
 	if (r >= 0)
 		r = read_blob(archive, json_object_get(document, "config"), "config", &config, err);
 	if (r >= 0)
-		r = bsn_json_parse(config, strlen(config), "config", &settings, err);
+		r = parse(config, "config", &settings, err);
 	if (r >= 0)
 		r = bsn_digest_of(config, strlen(config), digest, err);
 	if (r < 0)
@@ -259,16 +274,16 @@ int bsn_import_oci(struct bsn_import *import, const struct bsn_archive *archive,
 	*search = (struct search){ .import = import, .archive = archive, .documents = documents };
 	int r = bsn_archive_text(archive, "oci-layout", &layout_text, err);
 	if (r >= 0)
-		r = bsn_json_parse(layout_text, strlen(layout_text), "oci-layout", &layout, err);
+		r = parse(layout_text, "oci-layout", &layout, err);
 	if (r >= 0)
-		r = bsn_json_get_string(layout, "", "imageLayoutVersion", &version, err);
+		r = bsn_damaged(bsn_json_get_string(layout, "", "imageLayoutVersion", &version, err), err);
 	if (r >= 0 && !bsn_starts_with(version, "1."))
 		return bsn_fail(err, BASIN_UNSUPPORTED, ENOTSUP, "the OCI layout has version \"%.40s\", this basin knows 1",
 				version);
 	if (r >= 0)
 		r = bsn_archive_text(archive, "index.json", &index_text, err);
 	if (r >= 0)
-		r = bsn_json_parse(index_text, strlen(index_text), "index.json", &index, err);
+		r = parse(index_text, "index.json", &index, err);
 	if (r >= 0)
 		r = search_index(search, index, NULL, INDEX_DEPTH, err);
 	return r < 0 ? r : import_chosen(import, search, err);

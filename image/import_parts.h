@@ -15,10 +15,6 @@ struct bsn_import {
 	json_t *answer; /* the array that bsn_image_import returns */
 };
 
-/* Writes an OCI manifest over a config and layers: freed by the caller. */
-int bsn_manifest_format(const char *config, const struct bsn_layer *layers, size_t count, char **ret_manifest,
-			struct basin_error *err);
-
 /* Commits an image whose layers were added, and puts it into the answer. reused: how many of the layers were there already. */
 int bsn_import_commit(struct bsn_import *import, const char *manifest, const char *config, const char *ref, size_t reused,
 		      struct basin_error *err);

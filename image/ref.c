@@ -78,7 +78,9 @@ int bsn_ref_normalise(const char *text, char ret_ref[BSN_REF_ROOM], struct basin
 	const char *colon = strrchr(slash != NULL ? slash : text, ':');
 	const char *tag = colon != NULL ? colon + 1 : "latest";
 	size_t length = colon != NULL ? (size_t)(colon - text) : strlen(text);
-	if (length == 0 || !is_name(text, length) || !is_tag(tag))
+	/* A name "sha256" could not be told from a digest. */
+	bool digest = length == 6 && memcmp(text, "sha256", 6) == 0;
+	if (length == 0 || digest || !is_name(text, length) || !is_tag(tag))
 		return bsn_fail(err, BASIN_USAGE, EINVAL,
 				"\"%.200s\" is not a reference: give NAME[:TAG], the name in lower-case letters, digits, \".\", "
 				"\"_\", \"-\" and \"/\"",

@@ -4,6 +4,7 @@
 
 #include "base/io.h"
 #include "base/str.h"
+#include "image/manifest.h"
 #include "image/store_parts.h"
 
 #define LEASE_WAIT_MS 5000 /* removal holds the lock only while it unlinks */
@@ -43,88 +44,6 @@ static int no_memory(struct basin_error *err)
 	return bsn_fail_sys(err, ENOMEM, "cannot resolve the image");
 }
 
-/* An array of strings as a NULL-terminated list; NULL when the key is missing. */
-static int take_list(const json_t *config, const char *key, char ***ret_list, struct basin_error *err)
-{
-	json_t *array = NULL;
-	size_t i;
-	const json_t *item;
-	int r = bsn_json_get_array(config, "config.config", key, &array, err);
-	if (r <= 0)
-		return r;
-	char **list = calloc(json_array_size(array) + 1, sizeof(*list));
-	*ret_list = list;
-	if (list == NULL)
-		return no_memory(err);
-	json_array_foreach (array, i, item) {
-		if (!json_is_string(item))
-			return bsn_fail(err, BASIN_DAMAGED, EBADMSG, "config.config.%s[%zu]: expected a string", key, i);
-		list[i] = strdup(json_string_value(item));
-		if (list[i] == NULL)
-			return no_memory(err);
-	}
-	return 0;
-}
-
-static int take_ports(const json_t *config, char ***ret_list, struct basin_error *err)
-{
-	json_t *object = NULL;
-	const char *port;
-	json_t *unused;
-	size_t count = 0;
-	int r = bsn_json_get_object(config, "config.config", "ExposedPorts", &object, err);
-	if (r <= 0)
-		return r;
-	char **list = calloc(json_object_size(object) + 1, sizeof(*list));
-	*ret_list = list;
-	if (list == NULL)
-		return no_memory(err);
-	json_object_foreach (object, port, unused) {
-		list[count] = strdup(port);
-		if (list[count++] == NULL)
-			return no_memory(err);
-	}
-	return 0;
-}
-
-static int take_string(const json_t *object, const char *path, const char *key, char **ret_text, struct basin_error *err)
-{
-	const char *text = "";
-	int r = bsn_json_get_string(object, path, key, &text, err);
-	if (r < 0)
-		return r;
-	*ret_text = strdup(text);
-	return *ret_text == NULL ? no_memory(err) : 0;
-}
-
-static int take_config(struct bsn_image *image, struct basin_error *err)
-{
-	auto_json json_t *document = NULL;
-	json_t *config = NULL;
-	int r = bsn_json_parse(image->config, strlen(image->config), "config", &document, err);
-	if (r >= 0)
-		r = bsn_json_get_object(document, "config", "config", &config, err);
-	if (r >= 0)
-		r = take_string(document, "config", "os", &image->os, err);
-	if (r >= 0)
-		r = take_string(document, "config", "architecture", &image->architecture, err);
-	if (r >= 0)
-		r = take_list(config, "Entrypoint", &image->entrypoint, err);
-	if (r >= 0)
-		r = take_list(config, "Cmd", &image->cmd, err);
-	if (r >= 0)
-		r = take_list(config, "Env", &image->env, err);
-	if (r >= 0)
-		r = take_ports(config, &image->exposed_ports, err);
-	if (r >= 0)
-		r = take_string(config, "config.config", "User", &image->user, err);
-	if (r >= 0)
-		r = take_string(config, "config.config", "WorkingDir", &image->working_dir, err);
-	if (r >= 0)
-		r = take_string(config, "config.config", "StopSignal", &image->stop_signal, err);
-	return r;
-}
-
 static int take_layers(struct bsn_store *store, struct bsn_image *image, const json_t *layers, struct basin_error *err)
 {
 	size_t i;
@@ -151,21 +70,31 @@ static int take_layers(struct bsn_store *store, struct bsn_image *image, const j
 	return 0;
 }
 
+static int take_document(const json_t *record, const char *key, char **ret_text, struct basin_error *err)
+{
+	const char *text = "";
+	int r = bsn_json_get_string(record, "image", key, &text, err);
+	if (r < 0)
+		return r;
+	*ret_text = strdup(text);
+	return *ret_text == NULL ? no_memory(err) : 0;
+}
+
 static int take_record(struct bsn_store *store, struct bsn_image *image, struct basin_error *err)
 {
 	auto_json json_t *record = NULL;
 	const char *digest = "";
 	int r = bsn_store_read_image(store, bsn_digest_hex(image->digest), &record, err);
 	if (r >= 0)
-		r = take_string(record, "image", "manifest", &image->manifest, err);
+		r = take_document(record, "manifest", &image->manifest, err);
 	if (r >= 0)
-		r = take_string(record, "image", "config", &image->config, err);
+		r = take_document(record, "config", &image->config, err);
 	if (r >= 0)
 		r = bsn_json_get_string(record, "image", "config_digest", &digest, err);
 	if (r < 0)
 		return r;
 	bsn_format(image->config_digest, sizeof(image->config_digest), "%s", digest);
-	r = take_config(image, err);
+	r = bsn_image_take_config(image, err);
 	return r < 0 ? r : take_layers(store, image, json_object_get(record, "layers"), err);
 }
 

@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "image/manifest.h"
 #include "image/store_parts.h"
 
 #define NAME_FILE_MAX 256
@@ -98,67 +99,12 @@ int bsn_store_each_image(const struct bsn_store *store, int (*fn)(void *data, co
 
 /* --- adding --- */
 
-/* A manifest and its config, parsed and found to agree. */
-struct documents {
-	json_t *manifest;
-	json_t *config;
-	json_t *diff_ids;
-	char digest[BSN_DIGEST_ROOM];
-	char config_digest[BSN_DIGEST_ROOM];
-};
-
-static void release(struct documents *documents)
-{
-	json_decref(documents->manifest);
-	json_decref(documents->config);
-}
-
-static int check_manifest(const struct documents *documents, struct basin_error *err)
-{
-	json_t *config = NULL;
-	json_t *layers = NULL;
-	const char *digest = "";
-	int r = bsn_json_get_object(documents->manifest, "manifest", "config", &config, err);
-	if (r >= 0)
-		r = bsn_json_get_array(documents->manifest, "manifest", "layers", &layers, err);
-	if (r >= 0 && config != NULL)
-		r = bsn_json_get_string(config, "manifest.config", "digest", &digest, err);
-	if (r < 0)
-		return r;
-	if (json_object_get(documents->manifest, "manifests") != NULL)
-		return bsn_fail(err, BASIN_DAMAGED, EBADMSG, "the manifest has both layers and manifests");
-	if (!bsn_streq(digest, documents->config_digest))
-		return bsn_fail(err, BASIN_DAMAGED, EBADMSG, "the config's digest is %s, not the manifest's \"%.80s\"",
-				documents->config_digest, digest);
-	if (json_array_size(layers) != json_array_size(documents->diff_ids) || json_array_size(layers) == 0)
-		return bsn_fail(err, BASIN_DAMAGED, EBADMSG, "the manifest has %zu layers, the config %zu diff ids",
-				json_array_size(layers), json_array_size(documents->diff_ids));
-	return 0;
-}
-
-static int parse_documents(const char *manifest, const char *config, struct documents *documents, struct basin_error *err)
-{
-	json_t *rootfs = NULL;
-	int r = bsn_json_parse(manifest, strlen(manifest), "manifest", &documents->manifest, err);
-	if (r >= 0)
-		r = bsn_json_parse(config, strlen(config), "config", &documents->config, err);
-	if (r >= 0)
-		r = bsn_digest_of(manifest, strlen(manifest), documents->digest, err);
-	if (r >= 0)
-		r = bsn_digest_of(config, strlen(config), documents->config_digest, err);
-	if (r >= 0)
-		r = bsn_json_get_object(documents->config, "config", "rootfs", &rootfs, err);
-	if (r >= 0 && rootfs != NULL)
-		r = bsn_json_get_array(rootfs, "config.rootfs", "diff_ids", &documents->diff_ids, err);
-	return r < 0 ? r : check_manifest(documents, err);
-}
-
-static int check_layers(struct bsn_store *store, const struct documents *documents, struct basin_error *err)
+static int check_layers(struct bsn_store *store, const struct bsn_manifest *documents, struct basin_error *err)
 {
 	size_t i;
 	const json_t *layer;
 	json_array_foreach (documents->diff_ids, i, layer) {
-		const char *diff_id = json_is_string(layer) ? json_string_value(layer) : "";
+		const char *diff_id = json_string_value(layer);
 		int r = bsn_store_find_layer(store, diff_id, NULL, err);
 		if (r < 0)
 			return r;
@@ -168,7 +114,7 @@ static int check_layers(struct bsn_store *store, const struct documents *documen
 	return 0;
 }
 
-static int write_record(struct bsn_store *store, const struct documents *documents, const char *manifest, const char *config,
+static int write_record(struct bsn_store *store, const struct bsn_manifest *documents, const char *manifest, const char *config,
 			struct basin_error *err)
 {
 	char name[BSN_DIGEST_ROOM + 8];
@@ -195,7 +141,7 @@ static int write_name(struct bsn_store *store, const char *ref, const char *dige
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot write the name \"%s\"", ref) : 0;
 }
 
-static int add_documents(struct bsn_store *store, const struct documents *documents, const char *manifest, const char *config,
+static int add_documents(struct bsn_store *store, const struct bsn_manifest *documents, const char *manifest, const char *config,
 			 const char *ref, struct basin_error *err)
 {
 	char full[BSN_REF_ROOM] = "";
@@ -215,13 +161,13 @@ static int add_documents(struct bsn_store *store, const struct documents *docume
 int bsn_store_add_image(struct bsn_store *store, const char *manifest, const char *config, const char *ref,
 			char ret_digest[BSN_DIGEST_ROOM], struct basin_error *err)
 {
-	struct documents documents = { 0 };
-	int r = parse_documents(manifest, config, &documents, err);
+	struct bsn_manifest documents = { 0 };
+	int r = bsn_manifest_parse(manifest, config, &documents, err);
 	if (r >= 0)
 		r = add_documents(store, &documents, manifest, config, ref, err);
 	if (r >= 0)
 		memcpy(ret_digest, documents.digest, BSN_DIGEST_ROOM);
-	release(&documents);
+	bsn_manifest_release(&documents);
 	return r < 0 ? r : 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "image/ahead.h"
+#include "image/manifest.h"
 #include "image/store_parts.h"
 
 #define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
@@ -265,9 +266,9 @@ int bsn_store_add_layer(struct bsn_store *store, const struct bsn_layer_source *
 	struct bsn_staging staging = BSN_STAGING_INIT;
 	struct bsn_layer layer = { 0 };
 	auto_fd int lock = -1;
-	int r = source->blob_digest != NULL ? bsn_digest_check(source->blob_digest, err) : 0;
+	int r = source->blob_digest != NULL ? bsn_damaged(bsn_digest_check(source->blob_digest, err), err) : 0;
 	if (r >= 0 && source->diff_id != NULL) {
-		r = bsn_digest_check(source->diff_id, err);
+		r = bsn_damaged(bsn_digest_check(source->diff_id, err), err);
 		if (r >= 0)
 			r = lock_layer(store, source->diff_id, &lock, err);
 		if (r >= 0)

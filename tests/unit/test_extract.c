@@ -171,9 +171,11 @@ static void an_honest_archive(void **state)
 	add_entry(&tar, (struct entry){ .name = "p", .type = '6', .mode = 0622, .uid = 9 });
 	add_entry(&tar, (struct entry){ .name = "null", .type = '3', .mode = 0666, .major = 1, .minor = 3 });
 	add_entry(&tar, (struct entry){ .name = "sda", .type = '4', .mode = 0666, .major = 8 });
+	add_hardlink(&tar, "zero", "./null"); /* left out with what it is a link to */
 	unpacks(&tar);
-	assert_int_equal(result.entries, 9);
-	assert_int_equal(result.devices_skipped, 2);
+	assert_int_equal(result.entries, 10);
+	assert_int_equal(result.devices_skipped, 3);
+	assert_false(is_there("zero"));
 	assert_int_equal(stat_of(".").st_mode & 07777, 0750);
 	assert_int_equal(stat_of(".").st_uid, 5);
 	assert_int_equal(stat_of(".").st_gid, 6);

@@ -130,9 +130,9 @@ static void references(void **state)
 		{ "localhost:5000/x", "localhost:5000/x:latest" },
 		{ "registry.example:5000/x/y:t", "registry.example:5000/x/y:t" },
 	};
-	static const char *const bad[] = { "",       ":",    "a:",   "A",     "a/",   "/a",        "a//b",   "a:b:c",
-					   "a:b/c!", "../x", "a..b", ".a",    "a_",   "a___b",     "x:.tag", "x:-t",
-					   "a b",    "a%b",  "a@b",  "h:x/y", "h:/y", "h:123456/y" };
+	static const char *const bad[] = { "",       ":",    "a:",   "A",     "a/",         "/a",     "a//b",   "a:b:c",
+					   "a:b/c!", "../x", "a..b", ".a",    "a_",         "a___b",  "x:.tag", "x:-t",
+					   "a b",    "a%b",  "a@b",  "h:x/y", "sha256:abc", "sha256", "h:/y",   "h:123456/y" };
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		assert_int_equal(bsn_ref_normalise(good[i][0], ref, &err), 0);
 		assert_string_equal(ref, good[i][1]);
@@ -542,7 +542,7 @@ static void bad_layouts(void **state)
 		{ { .ref = NULL }, BASIN_USAGE, "does not name its image" },
 		{ { .ref = "No Ref" }, BASIN_USAGE, "not a reference" },
 		{ { .ref = "a", .layout = "{\"imageLayoutVersion\":\"2.0.0\"}" }, BASIN_UNSUPPORTED, "version \"2.0.0\"" },
-		{ { .ref = "a", .layout = "nonsense" }, BASIN_USAGE, "not valid JSON" },
+		{ { .ref = "a", .layout = "nonsense" }, BASIN_DAMAGED, "not valid JSON" },
 		{ { .ref = "a", .manifest_extra = ",\"manifests\":[]" }, BASIN_DAMAGED, "index too" },
 		{ { .ref = "a", .manifest_extra = ",\"artifactType\":\"application/vnd.basin.backup.v1\"" },
 		  BASIN_USAGE,
@@ -550,10 +550,10 @@ static void bad_layouts(void **state)
 		{ { .ref = "a", .manifest_extra = ",\"artifactType\":\"x/y\"" }, BASIN_USAGE, "artifact of the type" },
 		{ { .ref = "a", .layer_size_off = -1 }, BASIN_DAMAGED, "said to have" },
 		{ { .ref = "a", .layer_size_off = 1 }, BASIN_DAMAGED, "said to have" },
-		{ { .ref = "a", .layer_size_off = -100000 }, BASIN_USAGE, "size" },
-		{ { .ref = "a", .layer_digest = "sha256:../../../etc/shadow" }, BASIN_USAGE, "not a digest" },
+		{ { .ref = "a", .layer_size_off = -100000 }, BASIN_DAMAGED, "size" },
+		{ { .ref = "a", .layer_digest = "sha256:../../../etc/shadow" }, BASIN_DAMAGED, "not a digest" },
 		{ { .ref = "a", .diff_id = other }, BASIN_DAMAGED, "the unpacked layer's digest is" },
-		{ { .ref = "a", .diff_id = "sha256:../x" }, BASIN_USAGE, "not a digest" },
+		{ { .ref = "a", .diff_id = "sha256:../x" }, BASIN_DAMAGED, "not a digest" },
 		{ { .ref = "a", .diff_id = "x\",\"y" }, BASIN_DAMAGED, "1 layers, the config 2" },
 	};
 	memcpy(cases[10].layout.layer_digest, "sha256:../../../etc/shadow", 27);
