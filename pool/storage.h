@@ -62,8 +62,8 @@ struct bsn_storage_usage {
 };
 
 /*
- * How much is used. For loop the exact numbers need the mounted file system: live_fd is anything in it or in an overlay over it, or -1
- * where it is not mounted.
+ * How much is used, now. live_fd: for loop, anything in the mounted file system or in an overlay over it, where the caller has such
+ * a descriptor (-1 otherwise); it saves looking for the device.
  */
 int bsn_storage_usage(int dirfd, const struct bsn_storage *storage, int live_fd, struct bsn_storage_usage *ret_usage,
 		      struct basin_error *err);

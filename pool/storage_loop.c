@@ -187,11 +187,8 @@ static bool is_mounted(int dirfd)
 	       (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-/*
- * Mounts the image at dirfd/disk and opens its root. A directory that was opened in another mount namespace takes no mount from this one
- * (EINVAL); then the mount stays detached, and lives as long as the descriptor: good for all but an overlay on kernels before 6.5.
- */
-static int mount_image(int dirfd, int loop_number)
+/* A mount of the loop device's file system that is nowhere yet. A device that is mounted already gives one more of the same. */
+static int mount_detached(int loop_number)
 {
 	char device[32];
 	snprintf(device, sizeof(device), "/dev/loop%d", loop_number);
@@ -201,10 +198,20 @@ static int mount_image(int dirfd, int loop_number)
 	int r = bsn_sys_fsconfig(fs, FSCONFIG_SET_STRING, "source", device, 0);
 	if (r >= 0)
 		r = bsn_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-	auto_fd int mount = r < 0 ? r : bsn_sys_fsmount(fs, MOUNT_ATTR_NODEV);
+	return r < 0 ? r : bsn_sys_fsmount(fs, MOUNT_ATTR_NODEV);
+}
+
+/*
+ * Mounts the image at dirfd/disk and opens its root. A directory that was opened in another mount namespace takes no mount from
+ * this one (EINVAL); then the mount stays detached, and lives as long as the descriptor: good for all but an overlay on kernels
+ * before 6.5.
+ */
+static int mount_image(int dirfd, int loop_number)
+{
+	auto_fd int mount = mount_detached(loop_number);
 	if (mount < 0)
 		return mount;
-	r = bsn_sys_move_mount(mount, "", dirfd, BSN_STORAGE_MOUNT, MOVE_MOUNT_F_EMPTY_PATH);
+	int r = bsn_sys_move_mount(mount, "", dirfd, BSN_STORAGE_MOUNT, MOVE_MOUNT_F_EMPTY_PATH);
 	return r < 0 && r != -EINVAL ? r : bsn_sys_openat(mount, ".", O_RDONLY | O_DIRECTORY, 0);
 }
 
@@ -230,12 +237,32 @@ static int open_image(int dirfd, int *ret_fd, struct basin_error *err)
 	return 0;
 }
 
+/*
+ * The root of an image that somebody uses, without mounting it anywhere; -ENOENT where nobody does. The superblock on disk is of no
+ * use then: ext4 keeps the counts in memory until it is unmounted.
+ */
+static int peek(int dirfd)
+{
+	struct stat st;
+	int n = 0;
+	if (fstatat(dirfd, BSN_STORAGE_IMAGE, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	auto_fd int loop = find_loop(&st, &n);
+	if (loop < 0)
+		return loop;
+	auto_fd int mount = mount_detached(n);
+	return mount < 0 ? mount : bsn_sys_openat(mount, ".", O_RDONLY | O_DIRECTORY, 0);
+}
+
 /* What is used is what can no longer be written: so the file system's own needs are nobody's use. */
 static int measure(int dirfd, const struct bsn_storage *storage, int live_fd, struct bsn_storage_usage *ret_usage,
 		   struct basin_error *err)
 {
 	struct bsn_storage_image_size size;
 	struct statfs fs;
+	auto_fd int seen = live_fd < 0 ? peek(dirfd) : -1;
+	if (live_fd < 0)
+		live_fd = seen;
 	if (live_fd >= 0 && fstatfs(live_fd, &fs) < 0)
 		return bsn_fail_sys(err, errno, "cannot read the state of the file system");
 	if (live_fd >= 0) {

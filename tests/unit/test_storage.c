@@ -167,6 +167,7 @@ static int use_loop(int dirfd, const struct bsn_storage *storage)
 	int64_t written = fill(fd, "upper/big");
 	EXPECT(written >= storage->bytes && written <= storage->bytes + 512 * 1024, 7);
 	EXPECT(bsn_storage_usage(dirfd, storage, fd, &usage, &err) == 0 && usage.bytes >= storage->bytes - 65536, 8);
+	EXPECT(bsn_storage_usage(dirfd, storage, -1, &usage, &err) == 0 && usage.bytes >= storage->bytes - 65536, 12);
 	EXPECT(bsn_storage_resize(dirfd, storage, storage->bytes / 2, &err) == -EBUSY && err.code == BASIN_BUSY, 9);
 	/* Only CAP_SYS_RESOURCE may grow what is mounted. */
 	int r = bsn_storage_resize(dirfd, storage, storage->bytes + 8 * MIB, &err);
