@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/cmd.h"
-
-enum { OPT_FORMAT = 1 };
-
-static const struct cmd_option options[] = {
-	{ OPT_FORMAT, "format", 0, "FORMAT", "table or json" },
-	CMD_OPTIONS_END,
-};
+#include "cmd/manage/query.h"
 
 static const struct cmd_column columns[] = {
 	{ "REF", "ref", CMD_TEXT },           { "DIGEST", "digest", CMD_TEXT },
@@ -14,28 +7,16 @@ static const struct cmd_column columns[] = {
 	{ "SIZE", "size", CMD_BYTES },        { "IMPORTED", "imported", CMD_TIME },
 };
 
-static int list(struct cmd_run *run)
+static int ask(struct basin *basin, const char *none, char **ret_json, struct basin_error *err)
 {
-	struct basin_error err = { 0 };
-	struct basin *basin;
-	enum cmd_format format = CMD_TABLE;
-	const char *value;
-	char *json;
-	int option;
-	while ((option = cmd_next(run, &value)) > 0)
-		if (cmd_value_format(run, value, &format) < 0)
-			return BASIN_USAGE;
-	if (option < 0 || cmd_want_arguments(run, 0, 0) < 0)
-		return BASIN_USAGE;
-	if (basin_open(&run->global->open, &basin, &err) < 0)
-		return cmd_report(run, &err);
-	int r = basin_image_list(basin, &json, &err);
-	basin_close(basin);
-	if (r < 0)
-		return cmd_report(run, &err);
-	r = cmd_print_table(run, format, json, columns, sizeof(columns) / sizeof(columns[0]));
-	basin_free(json);
-	return r;
+	(void)none;
+	return basin_image_list(basin, ret_json, err);
 }
 
-const struct cmd_command cmd_image_ls = { .arguments = "", .options = options, .run = list };
+static int list(struct cmd_run *run)
+{
+	return cmd_query(run,
+			 &(const struct cmd_query){ 0, 0, ask, cmd_print_table, columns, sizeof(columns) / sizeof(columns[0]) });
+}
+
+const struct cmd_command cmd_image_ls = { .arguments = "", .options = cmd_query_options, .run = list };
