@@ -139,6 +139,13 @@ static json_t *list_of(const char *const *list)
 	return array;
 }
 
+static bool is_host_name(const char *text)
+{
+	size_t length = strlen(text);
+	return length > 0 && length <= 64 &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == length;
+}
+
 /* The definition: what is portable, under the new name, and on the networks that were asked for. */
 static int make_definition(const struct bsn_backup *backup, json_t *environment, const struct basin_restore_options *options,
 			   json_t **ret_definition, struct basin_error *err)
@@ -154,8 +161,8 @@ static int make_definition(const struct bsn_backup *backup, json_t *environment,
 		if (value != NULL)
 			json_object_set_new(json, portable[i], json_deep_copy(value));
 	}
-	/* Its host name was its name, unless somebody chose another. */
-	if (hostname != NULL && bsn_streq(hostname, backup->name))
+	/* Its host name was its name, unless somebody chose another; it goes into a file of names, and must be one. */
+	if (hostname != NULL && (bsn_streq(hostname, backup->name) || !is_host_name(hostname)))
 		json_object_set_new(json, "hostname", json_string(name));
 	if (options->networks != NULL)
 		json_object_set_new(json, "networks", list_of(options->networks));
