@@ -111,12 +111,16 @@ int basin_env_stop(struct basin *basin, const char *name, int64_t timeout_ms, st
 {
 	auto_fd int lock = -1;
 	auto_env struct bsn_env *env = NULL;
-	int r = bsn_env_load_ready(basin, name, &env, err);
+	int r = bsn_env_lock(basin, name, 5000, &lock, err);
 	if (r >= 0)
-		r = bsn_env_lock(basin, name, 5000, &lock, err);
+		r = bsn_env_load_ready(basin, name, &env, err);
 	if (r >= 0)
 		r = bsn_monitor_set_intent(basin, name, false, err);
-	return r < 0 ? r : bsn_monitor_stop(basin, name, timeout_ms == BASIN_UNSET ? STOP_PATIENCE_MS : timeout_ms, err);
+	if (r >= 0)
+		return bsn_monitor_stop(basin, name, timeout_ms == BASIN_UNSET ? STOP_PATIENCE_MS : timeout_ms, err);
+	if (lock >= 0)
+		bsn_env_forget_lock(basin, name);
+	return r;
 }
 
 int basin_env_remove(struct basin *basin, const char *name, int force, struct basin_error *err)

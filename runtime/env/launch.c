@@ -260,7 +260,7 @@ int bsn_env_start(struct basin *basin, const char *name, struct basin_error *err
 	int r = bsn_env_lock(basin, name, 5000, &lock, err);
 	if (r >= 0)
 		r = start_locked(basin, name, err);
-	if (r < 0)
+	if (r < 0 && lock >= 0)
 		bsn_env_forget_lock(basin, name);
 	return r;
 }

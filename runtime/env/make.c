@@ -427,7 +427,8 @@ int bsn_env_make(struct basin *basin, const struct bsn_env_make *make, struct bs
 	}
 	if (r < 0) {
 		bsn_env_free(making.env);
-		bsn_env_forget_lock(basin, name);
+		if (lock >= 0)
+			bsn_env_forget_lock(basin, name);
 		return r;
 	}
 	*ret_env = making.env;

@@ -186,13 +186,27 @@ static int release_charge(struct basin *basin, const char *name, struct basin_er
 	return r < 0 ? r : bsn_charge_release(ledger, name, err);
 }
 
+/* Under its lock: nobody is launching one of that name between the look and the deed. */
+static int settle_one(struct bsn_reconcile *reconcile, const char *kind, const char *name, bsn_reconcile_fix *fix)
+{
+	auto_fd int lock = -1;
+	int r = bsn_env_lock(reconcile->basin, name, 0, &lock, NULL);
+	if (r < 0)
+		return r == -EBUSY ? 0 : r;
+	r = bsn_reconcile_is_env(reconcile, name);
+	if (r == 0)
+		r = bsn_reconcile_find(reconcile, kind, name, "release: no such environment", fix);
+	bsn_env_forget_lock(reconcile->basin, name);
+	return r;
+}
+
 static int settle(struct strays *strays, const char *kind, bsn_reconcile_fix *fix)
 {
 	int r = 0;
 	for (size_t i = 0; r >= 0 && i < strays->count; i++) {
 		r = bsn_reconcile_is_env(strays->reconcile, strays->names[i]);
 		if (r == 0)
-			r = bsn_reconcile_find(strays->reconcile, kind, strays->names[i], "release: no such environment", fix);
+			r = settle_one(strays->reconcile, kind, strays->names[i], fix);
 	}
 	free(strays->names);
 	strays->names = NULL;

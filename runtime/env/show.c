@@ -35,7 +35,10 @@ const char *bsn_env_status(struct basin *basin, const struct bsn_env *env, pid_t
 	bool up = bsn_streq(status, "running") || bsn_streq(status, "paused");
 	if (up && ret_pid != NULL)
 		*ret_pid = (pid_t)pid;
-	return bsn_streq(status, "running") ? "running" : bsn_streq(status, "paused") ? "paused" : "restarting";
+	if (bsn_streq(status, "running") || bsn_streq(status, "paused"))
+		return bsn_streq(status, "running") ? "running" : "paused";
+	/* Between two runs, or after the last. */
+	return bsn_streq(env->restart, "no") || !bsn_monitor_intent_running(basin, env->name) ? "stopping" : "restarting";
 }
 
 static int add_address(const struct bsn_lease *lease, void *data)

@@ -5,7 +5,7 @@
 
 #include "runtime/env/definition.h"
 
-/* "creating", "removing", "running", "paused", "restarting", "stopped"; derived each time. *ret_pid (may be NULL): init, or 0. */
+/* "creating", "removing", "running", "paused", "restarting", "stopping", "stopped"; derived each time. *ret_pid (may be NULL): init, or 0. */
 const char *bsn_env_status(struct basin *basin, const struct bsn_env *env, pid_t *ret_pid);
 
 /* One environment; full adds what it uses now. */

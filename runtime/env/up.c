@@ -223,15 +223,18 @@ static void report(const struct up *up, int result, const struct basin_error *er
 	(void)bsn_sys_write(BSN_MONITOR_REPORT_FD, &message, sizeof(message));
 }
 
+/* Whether the descriptors that a monitor hands over are there; they are not for the payload. */
+static bool has_monitor(void)
+{
+	return fcntl(BSN_MONITOR_LOCK_FD, F_SETFD, FD_CLOEXEC) == 0 && fcntl(BSN_MONITOR_REPORT_FD, F_SETFD, FD_CLOEXEC) == 0;
+}
+
 static int check_monitor(struct basin *basin, const char *name, struct basin_error *err)
 {
-	int r = fcntl(BSN_MONITOR_LOCK_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(BSN_MONITOR_REPORT_FD, F_SETFD, FD_CLOEXEC) < 0
-			? -EBADF
-			: bsn_monitor_alive(basin, name);
-	if (r <= 0)
-		return bsn_fail(err, BASIN_USAGE, EINVAL, "this is run by the environment's monitor: use \"basin env start %s\"",
-				name);
-	return 0;
+	int r = bsn_monitor_alive(basin, name);
+	if (r < 0)
+		return bsn_fail_sys(err, -r, "cannot see whether environment \"%s\" has a monitor", name);
+	return r > 0 ? 0 : bsn_fail(err, BASIN_CONFLICT, ESRCH, "environment \"%s\" has no monitor", name);
 }
 
 int bsn_env_up(struct basin *basin, const char *name, struct basin_error *err)
@@ -240,10 +243,12 @@ int bsn_env_up(struct basin *basin, const char *name, struct basin_error *err)
 	struct up up = { .basin = basin, .runtime = bsn_basin_runtime(basin) };
 	if (err == NULL)
 		err = &own;
+	if (!has_monitor())
+		return bsn_fail(err, BASIN_USAGE, EINVAL, "this is run by the environment's monitor: use \"basin env start %s\"",
+				name);
 	int r = check_monitor(basin, name, err);
-	if (r < 0)
-		return r;
-	r = bsn_env_load(basin, name, &up.env, err);
+	if (r >= 0)
+		r = bsn_env_load(basin, name, &up.env, err);
 	if (r >= 0)
 		r = go_up(&up, err);
 	report(&up, r, err);
