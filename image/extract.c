@@ -25,6 +25,7 @@
 #include "image/extract_object.h"
 #include "image/mtree.h"
 
+#define NEAR_IDS    65536
 #define SKIPPED_MAX 4096 /* more than any /dev has; looked through one by one */
 #define RESOLVE     (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV)
 
@@ -469,6 +470,7 @@ static int extract_all(struct bsn_extraction *x, struct bsn_stream *stream, stru
 			return r;
 		x->result->entries++;
 		x->result->xattrs_skipped += entry->acl_dropped;
+		x->result->far_ids += entry->uid >= NEAR_IDS || entry->gid >= NEAR_IDS;
 		if (x->result->entries % 64 == 0)
 			report(x, &last);
 	}

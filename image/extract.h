@@ -56,6 +56,7 @@ struct bsn_extract_result {
 	uint64_t bytes; /* lengths of the files */
 	uint64_t devices_skipped;
 	uint64_t xattrs_skipped; /* not on the allow-list: user.*, security.capability, system.posix_acl_*; never *.overlay.* */
+	uint64_t far_ids;        /* owned by a uid or gid beyond the 65536 that an environment of its own user namespace has */
 	char mtree_digest[BSN_DIGEST_ROOM]; /* "" without mtree_fd */
 };
 

@@ -234,6 +234,10 @@ static void tell_skipped(const struct bsn_extract_result *result)
 	if (result->devices_skipped > 0)
 		bsn_info("left out %llu device nodes: a container gets its /dev from the runtime",
 			 (unsigned long long)result->devices_skipped);
+	if (result->far_ids > 0)
+		bsn_warn(
+			"%llu entries belong to ids above 65535: only an environment with --userns host will show whose they are",
+			(unsigned long long)result->far_ids);
 	if (result->xattrs_skipped > 0)
 		bsn_info("left out %llu extended attributes that a layer does not keep",
 			 (unsigned long long)result->xattrs_skipped);

@@ -228,6 +228,16 @@ else
 fi
 ok "the image goes too" "$BASIN" image rm live:1
 
+# --- owners that no environment of its own user namespace could show ---
+mkdir "$T/far"
+touch "$T/far/file"
+chown 2000000:3 "$T/far/file"
+tar -C "$T/far" --numeric-owner -cf "$T/far.tar" .
+ok "import of far ids" "$BASIN" image import "$T/far.tar" far:1
+like "they are told of" "$ERR" '1 entries belong to ids above 65535'
+is "and kept" "$(stat -c %u "$(tree_of far:1)/file")" 2000000
+ok "rm" "$BASIN" image rm far:1
+
 # --- killed, and many at once ---
 for delay in 0.02 0.05 0.1 0.2; do
 	"$BASIN" image import "$T/posix.tar" killed:1 >/dev/null 2>&1 &
