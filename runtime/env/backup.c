@@ -3,7 +3,7 @@
  * `backup create`. Only the environment's own layer needs it to hold still, and only until that layer is packed: the image's layers never
  * change, and what is packed waits in files without names. So the order is
  *
- *     lock, freeze, pack the own layer, thaw, unlock, pack the image's layers, write the archive, give it its name
+ *     lock, freeze, pack the own layer, thaw, unlock, check and pack the image's layers, write the archive, give it its name
  *
  * and a kill at any point leaves nothing behind but a frozen environment that its guard thaws (runtime/env/freeze.h).
  */
@@ -24,6 +24,7 @@
 #include "base/sys.h"
 #include "image/backup_pack.h"
 #include "image/backup_write.h"
+#include "image/check.h"
 #include "runtime/env/backup_about.h"
 #include "runtime/env/freeze.h"
 #include "runtime/env/make.h"
@@ -115,6 +116,23 @@ static int capture(struct creating *creating, struct basin_error *err)
 	creating->frozen_ms = bsn_freeze_end(&freeze);
 	if (r >= 0 && creating->running)
 		bsn_info("environment \"%s\" was frozen for %lld ms", env->name, (long long)creating->frozen_ms);
+	return r;
+}
+
+/* What has rotted in the store would be wrapped in fresh digests, and every later verify would call it whole. */
+static int check_image(const struct creating *creating, struct basin_error *err)
+{
+	const struct bsn_check_options options = { .ref = creating->env->digest };
+	auto_json json_t *json = NULL;
+	struct basin_error damage = { 0 };
+
+	if (creating->options->thin != 0)
+		return 0;
+	int r = bsn_store_check(creating->store, &options, &json, &damage, err);
+	if (r >= 0 && damage.code != BASIN_OK)
+		return bsn_fail(err, BASIN_DAMAGED, EBADMSG,
+				"cannot back up environment \"%s\" with its image: %s; --thin leaves the image out",
+				creating->env->name, damage.text);
 	return r;
 }
 
@@ -217,6 +235,8 @@ static int create(struct creating *creating, const char *name, int fd, char **re
 	uint64_t size;
 
 	int r = take(creating, name, err);
+	if (r >= 0)
+		r = check_image(creating, err);
 	for (size_t i = 0; r >= 0 && i + 1 < creating->backup.layer_count; i++)
 		r = pack_base(creating, i, err);
 	if (r >= 0)

@@ -76,3 +76,12 @@ refused_at_last "a torn archive is damaged" 15 'it ends in blob' "$BASIN" backup
 refused_at_last "a torn archive is not restored" 15 'it ends in' "$BASIN" backup restore "$T/bad.tar" --name bad
 refused "something else is no backup" 15 'is not a backup' "$BASIN" backup verify "$T/rootfs.tar"
 is "nothing is left of what failed" "$("$BASIN" reconcile --dry-run --format json | jq length)" 0
+
+# --- a store that rots ---
+FILE=$(find "$BASIN_DATA_ROOT"/store/layers/*/diff -name busybox)
+cp -p "$FILE" "$T/sound"
+printf X | dd of="$FILE" bs=1 seek=5000 conv=notrunc 2>/dev/null
+touch -r "$T/sound" "$FILE"
+refused_at_last "a damaged image is not wrapped in fresh digests" 15 'bin/busybox' "$BASIN" backup create web -o "$T/rotten.tar"
+is "and leaves no file" "$(find "$T" -maxdepth 1 -name '*rotten.tar*')" ''
+ok "without it the environment's own files are saved all the same" "$BASIN" backup create web -o "$T/thin.tar" --thin
