@@ -228,6 +228,28 @@ else
 fi
 ok "the image goes too" "$BASIN" image rm live:1
 
+# --- layers upon layers, as an environment sees them ---
+if command -v umoci >/dev/null && command -v skopeo >/dev/null; then
+	mkdir -p "$ROOTFS/opt/one" "$ROOTFS/opt/two" "$T/new"
+	touch "$ROOTFS/opt/one/a" "$ROOTFS/opt/one/b" "$ROOTFS/opt/two/c" "$ROOTFS/opt/file" "$T/new/new"
+	chmod 1777 "$ROOTFS/opt"
+	{
+		umoci init --layout "$T/many" && umoci new --image "$T/many:x" && umoci insert --image "$T/many:x" "$ROOTFS" / &&
+			umoci insert --image "$T/many:x" --whiteout /opt/one/a && umoci insert --image "$T/many:x" --whiteout /opt/file &&
+			umoci insert --image "$T/many:x" --opaque "$T/new" /opt/two && umoci insert --image "$T/many:x" "$T/new" /opt/three &&
+			skopeo copy -q "oci:$T/many:x" "oci-archive:$T/many.tar:many:1"
+	} >"$T/skopeo.log" 2>&1 || sed 's/^/# /' "$T/skopeo.log"
+	ok "import of five layers" "$BASIN" image import "$T/many.tar"
+	ok "launch" "$BASIN" env launch many:1 stack --memory 16MiB --storage 16MiB --enforce available
+	# shellcheck disable=SC2016 # for the shell inside
+	is "whiteouts hide, an opaque directory shows its own, an implied one keeps its mode" \
+		"$("$BASIN" env exec stack -- /bin/sh -c 'cd /opt; echo $(find . -type f | sort) $(stat -c %a .)')" "./one/b ./three/new ./two/new 1777"
+	ok "env rm" "$BASIN" env rm --force stack
+	ok "rm" "$BASIN" image rm many:1
+else
+	skip "layers upon layers" "umoci or skopeo is missing"
+fi
+
 # --- owners that no environment of its own user namespace could show ---
 mkdir "$T/far"
 touch "$T/far/file"
