@@ -15,6 +15,10 @@
 
 #include "base/fault.h"
 
+#ifndef SYS_quotactl_fd /* the same on every architecture; older headers lack it */
+#define SYS_quotactl_fd 443
+#endif
+
 /* One gate, one call, one convention for the result. */
 #define GATED(name, call)                                                                                                        \
 	do {                                                                                                                     \
@@ -58,7 +62,7 @@ int bsn_sys_unlinkat(int dirfd, const char *path, int flags)
 
 int bsn_sys_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags)
 {
-	GATED("renameat2", renameat2(from_fd, from, to_fd, to, flags));
+	GATED("renameat2", (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags));
 }
 
 int bsn_sys_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)

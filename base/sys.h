@@ -18,6 +18,10 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#ifndef RENAME_NOREPLACE /* <linux/fs.h>, which quarrels with <sys/mount.h> */
+#define RENAME_NOREPLACE 1u
+#endif
+
 struct mount_attr;
 
 /* --- files; O_CLOEXEC is added to every flags --- */

@@ -10,10 +10,12 @@
  */
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/stat.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #include "base/io.h"
@@ -92,7 +94,7 @@ static int open_first_mount(struct bsn_cgroup_tree *tree, struct basin_error *er
 static bool is_mount_root(int fd)
 {
 	struct statx sx;
-	return statx(fd, "", AT_EMPTY_PATH, 0, &sx) == 0 && (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+	return syscall(SYS_statx, fd, "", AT_EMPTY_PATH, 0, &sx) == 0 && (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
 /*

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "base/io.h"
@@ -180,7 +180,7 @@ static int set_limits(const struct bsn_run *run, const struct bsn_process_config
 	for (size_t i = 0; i < process->rlimit_count; i++) {
 		const struct bsn_rlimit *wanted = &process->rlimits[i];
 		const struct rlimit limit = { .rlim_cur = wanted->soft, .rlim_max = wanted->hard };
-		if (prlimit(run->child.pid, (__rlimit_resource_t)wanted->resource, &limit, NULL) == 0)
+		if (prlimit(run->child.pid, wanted->resource, &limit, NULL) == 0)
 			continue;
 		if (errno == EPERM)
 			return bsn_fail(err, BASIN_DENIED, EPERM,

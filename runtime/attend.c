@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@ enum { PROCESS, SIGNALS, INPUT, MASTER, WATCHED };
 int bsn_attend_begin(struct basin_error *err)
 {
 	sigset_t set;
-	sigfillset(&set);
+	memset(&set, 0xff, sizeof(set)); /* really all: sigfillset leaves out what a C library keeps for itself */
 	/* These are about ourselves. */
 	sigdelset(&set, SIGCHLD);
 	sigdelset(&set, SIGSEGV);

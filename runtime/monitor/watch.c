@@ -168,7 +168,7 @@ static void up_ended(struct bsn_monitor *monitor, int status)
 	if (waitid(P_PID, (id_t)monitor->init, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
 		/* Not ours: it ended while up lived, and somebody took its status. */
 		note(monitor, "the payload ended before it could be watched");
-		init_ended(monitor, W_EXITCODE(START_FAILED, 0));
+		init_ended(monitor, START_FAILED << 8 /* as wait(2) has it */);
 	} else if (monitor->stopping) {
 		kill(monitor->init, monitor->stop_signal); /* ours, and not reaped yet: the pid is its */
 	}
