@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -182,15 +184,78 @@ static void limits_need_their_controller(void **state)
 	assert_int_equal(err.code, BASIN_USAGE);
 }
 
+static void reads(struct fixture *f, const char *file, const char *expected)
+{
+	auto_free char *text = NULL;
+	assert_int_equal(bsn_cgroup_read(f->fd, file, &text), 0);
+	assert_string_equal(text, expected);
+}
+
+/* What the kernel shows after each knob was written; where all controllers are and there is a disk to limit. */
+static void every_knob(void **state)
+{
+	struct fixture *f = *state;
+	NEEDS_CGROUP(f);
+	uint32_t mask = 0;
+	struct stat disk;
+	assert_int_equal(bsn_cgroup_controllers(&f->tree, &mask, NULL), 0);
+	if ((mask & 0x3f) != 0x3f || stat("/dev/vda", &disk) < 0 || !S_ISBLK(disk.st_mode))
+		skip();
+	struct bsn_cgroup_resources r = BSN_CGROUP_RESOURCES_INIT;
+	struct basin_error err = { 0 };
+	struct bsn_cgroup_io io[] = { { BSN_IO_RBPS, major(disk.st_rdev), minor(disk.st_rdev), 1 << 20 },
+				      { BSN_IO_WIOPS, major(disk.st_rdev), minor(disk.st_rdev), 500 } };
+	struct bsn_cgroup_hugetlb hugetlb[] = { { (char *)"2MB", 4 << 20 } };
+	struct bsn_cgroup_unified unified[] = { { (char *)"pids.max", (char *)"77" },
+						{ (char *)"cgroup.max.depth", (char *)"3" } };
+	r.cpu_idle = 0;
+	r.cpu_weight = 42;
+	r.cpuset_cpus = (char *)"0";
+	r.cpuset_mems = (char *)"0";
+	r.memory_min = 1 << 20;
+	r.memory_low = 2 << 20;
+	r.memory_high = 48 << 20;
+	r.memory_max = 64 << 20;
+	r.memory_oom_group = 1;
+	r.io = io;
+	r.io_count = 2;
+	r.hugetlb = hugetlb;
+	r.hugetlb_count = 1;
+	r.unified = unified;
+	r.unified_count = 2;
+	bsn_cgroup_update(&f->tree, f->path, &r, &err);
+	assert_string_equal(err.text, "");
+	reads(f, "cpu.weight", "42");
+	reads(f, "cpuset.cpus", "0");
+	reads(f, "cpuset.mems", "0");
+	reads(f, "memory.min", "1048576");
+	reads(f, "memory.low", "2097152");
+	reads(f, "memory.high", "50331648");
+	reads(f, "memory.oom.group", "1");
+	reads(f, "hugetlb.2MB.max", "4194304");
+	reads(f, "hugetlb.2MB.rsvd.max", "4194304");
+	reads(f, "pids.max", "77");
+	reads(f, "cgroup.max.depth", "3");
+	auto_free char *text = NULL;
+	assert_int_equal(bsn_cgroup_read(f->fd, "io.max", &text), 0);
+	assert_non_null(strstr(text, "rbps=1048576 wbps=max riops=max wiops=500"));
+	r = (struct bsn_cgroup_resources)BSN_CGROUP_RESOURCES_INIT;
+	r.unified = &(struct bsn_cgroup_unified){ (char *)"memory.nonsense", (char *)"1" };
+	r.unified_count = 1;
+	assert_true(bsn_cgroup_update(&f->tree, f->path, &r, &err) < 0);
+	assert_int_equal(err.code, BASIN_UNSUPPORTED);
+	r.unified = &(struct bsn_cgroup_unified){ (char *)"memory.max", (char *)"a lot" };
+	assert_true(bsn_cgroup_update(&f->tree, f->path, &r, &err) < 0);
+	assert_int_equal(err.code, BASIN_USAGE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(freeze_and_thaw),
-		TEST(signals_and_pids),
-		TEST(destroy_kills),
-		TEST(limits_need_their_controller),
+		TEST(freeze_and_thaw), TEST(signals_and_pids), TEST(destroy_kills), TEST(limits_need_their_controller),
+		TEST(every_knob),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
