@@ -2,7 +2,9 @@
 /* What of a container outlives a killed runtime: its cgroup, which is also the handle by which its processes are killed. */
 #include <linux/capability.h>
 #include <linux/mount.h>
+#include <sys/xattr.h>
 
+#include "base/sys.h"
 #include "runtime/apply.h"
 #include "runtime/facts.h"
 
@@ -10,6 +12,29 @@
 static bool can_do_without(const struct bsn_config *config)
 {
 	return !bsn_facts_capable(CAP_SYS_ADMIN) && bsn_cgroup_resources_controllers(&config->resources) == 0;
+}
+
+/* An absolute cgroupsPath is one below the mount: cleaned of doubled slashes, and never leading upwards. */
+static int below_mount(const char *wanted, char *path, struct basin_error *err)
+{
+	size_t length = 0;
+	for (const char *at = wanted; *at != '\0';) {
+		at += strspn(at, "/");
+		size_t part = strcspn(at, "/");
+		if (part == 0)
+			break;
+		if (strncmp(at, "..", part) == 0 && part <= 2)
+			return bsn_fail(err, BASIN_USAGE, EINVAL, "linux.cgroupsPath: \"%s\" has \".\" or \"..\" in it", wanted);
+		if (length + part + 2 > PATH_MAX)
+			return bsn_fail(err, BASIN_USAGE, ENAMETOOLONG, "linux.cgroupsPath: too long");
+		if (length > 0)
+			path[length++] = '/';
+		memcpy(path + length, at, part);
+		length += part;
+		at += part;
+	}
+	path[length] = '\0';
+	return length > 0 ? 0 : bsn_fail(err, BASIN_USAGE, EINVAL, "linux.cgroupsPath: \"%s\" is the whole tree", wanted);
 }
 
 static int intend_cgroup(void *data, struct bsn_str *value, struct basin_error *err)
@@ -23,18 +48,34 @@ static int intend_cgroup(void *data, struct bsn_str *value, struct basin_error *
 	if (r < 0)
 		return can_do_without(run->config) ? BSN_STEP_SKIP : r;
 	if (wanted != NULL && wanted[0] == '/') {
-		r = bsn_format(path, sizeof(path), "%s", wanted + strspn(wanted, "/"));
-		if (r < 0)
-			return bsn_fail(err, BASIN_USAGE, ENAMETOOLONG, "linux.cgroupsPath: too long");
+		r = below_mount(wanted, path, err);
 	} else {
 		r = wanted != NULL ? bsn_format(rest, sizeof(rest), "%s", wanted)
 				   : bsn_format(rest, sizeof(rest), "oci/%s", run->container.id);
 		r = r < 0 ? bsn_fail(err, BASIN_USAGE, ENAMETOOLONG, "linux.cgroupsPath: too long")
 			  : bsn_cgroup_path(tree, rest, path, sizeof(path), err);
-		if (r < 0)
-			return r;
 	}
-	return bsn_str_add(value, path);
+	return r < 0 ? r : bsn_str_add(value, path);
+}
+
+/*
+ * Whose a cgroup is stands on it, in an extended attribute that is set before anything runs in it. Undoing kills only in one that has
+ * it; one that was there already and was refused, or taken by somebody else meanwhile, is left alone. trusted.* cannot be touched
+ * from inside a container that the cgroup is delegated to.
+ */
+static const char *mark_name(void)
+{
+	return bsn_facts_capable(CAP_SYS_ADMIN) && bsn_facts_initial_user_namespace() ? "trusted.basin.container"
+										      : "user.basin.container";
+}
+
+static bool is_marked(int fd, const char *id)
+{
+	char mark[1025];
+	ssize_t n = fgetxattr(fd, "trusted.basin.container", mark, sizeof(mark));
+	if (n < 0)
+		n = fgetxattr(fd, "user.basin.container", mark, sizeof(mark));
+	return n >= 0 && (size_t)n == strlen(id) && memcmp(mark, id, (size_t)n) == 0;
 }
 
 static int attach_devices(const struct bsn_run *run, struct basin_error *err)
@@ -116,6 +157,9 @@ static int apply_cgroup(void *data, const char *value, struct basin_error *err)
 		return 0;
 	if (r < 0)
 		return r;
+	r = bsn_sys_fsetxattr(run->cgroup, mark_name(), run->container.id, strlen(run->container.id));
+	if (r < 0)
+		return bsn_fail_sys(err, -r, "cannot mark cgroup \"%s\" as the container's", value);
 	run->cgroup_path = strdup(value);
 	if (run->cgroup_path == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot make cgroup \"%s\"", value);
@@ -132,10 +176,22 @@ static int undo_cgroup(void *world, const char *value, struct basin_error *err)
 {
 	struct bsn_container *container = world;
 	struct bsn_cgroup_tree *tree;
+	int fd = -1;
 	int r = bsn_container_tree(container, &tree, err);
 	if (r >= 0)
-		r = bsn_cgroup_destroy(tree, value, err);
-	return r;
+		r = bsn_cgroup_open(tree, value, &fd, err);
+	auto_fd int owned = fd;
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	if (is_marked(owned, container->id))
+		return bsn_cgroup_destroy(tree, value, err);
+	/* Made, but killed before it was marked: empty then. Anything else is not ours. */
+	r = bsn_sys_unlinkat(tree->fd, value, AT_REMOVEDIR);
+	return r >= 0 || r == -ENOENT || r == -EBUSY || r == -ENOTEMPTY
+		       ? 0
+		       : bsn_fail_sys(err, -r, "cannot remove cgroup \"%s\"", value);
 }
 
 const struct bsn_step bsn_container_steps[] = {

@@ -79,6 +79,30 @@ rm "$BASIN_ROOT/c1/state.json"
 ok "delete --force takes what was half made" "$BASIN" delete --force c1
 is "nothing is left of it" "$(left)" ""
 
+# --- cgroups that are not ours ---
+cgroup=${BASIN_CGROUP_ROOT#/sys/fs/cgroup}
+mkdir -p "$BASIN_CGROUP_ROOT/foreign"
+sleep 60 &
+foreign=$!
+echo $foreign >"$BASIN_CGROUP_ROOT/foreign/cgroup.procs"
+make_bundle "$B" ".process.args = [\"true\"] | .linux.cgroupsPath = \"$cgroup/foreign\""
+refused "a cgroup that others are in is refused" 1 'has processes in it' "$BASIN" create -b "$B" c1
+ok "and they live" kill -0 $foreign
+kill $foreign
+wait $foreign 2>/dev/null
+rmdir "$BASIN_CGROUP_ROOT/foreign"
+for path in / // "$cgroup/../elsewhere" "$cgroup/./here"; do
+	make_bundle "$B" ".process.args = [\"true\"] | .linux.cgroupsPath = \"$path\""
+	refused "cgroupsPath $path is refused" 1 'linux.cgroupsPath' "$BASIN" create -b "$B" c1
+done
+is "all of which leaves nothing" "$(left)" ""
+make_bundle "$B" ".process.args = [\"true\"] | .linux.cgroupsPath = \"/$cgroup//deep/er/\""
+ok "an absolute cgroupsPath" "$BASIN" create -b "$B" c1
+ok "is below the mount" grep -q . "$BASIN_CGROUP_ROOT/deep/er/cgroup.procs"
+"$BASIN" delete c1
+nok "and goes with the container" test -d "$BASIN_CGROUP_ROOT/deep/er"
+rmdir "$BASIN_CGROUP_ROOT/deep"
+
 # --- many processes ---
 make_bundle "$B" '.process.args = ["sh", "-c", "sleep 60 & sleep 60 & wait"] | .linux.namespaces -= [{type: "pid"}]'
 "$BASIN" create -b "$B" c1
