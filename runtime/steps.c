@@ -8,10 +8,16 @@
 #include "runtime/apply.h"
 #include "runtime/facts.h"
 
+/* Root of the machine, not of a user namespace in which somebody started us. */
+static bool is_host_root(void)
+{
+	return bsn_facts_capable(CAP_SYS_ADMIN) && bsn_facts_initial_user_namespace();
+}
+
 /* An unprivileged user without a delegated cgroup runs without one, unless the config asked for something that needs it. */
 static bool can_do_without(const struct bsn_config *config)
 {
-	return !bsn_facts_capable(CAP_SYS_ADMIN) && bsn_cgroup_resources_controllers(&config->resources) == 0;
+	return bsn_cgroup_resources_controllers(&config->resources) == 0 && !is_host_root();
 }
 
 /* An absolute cgroupsPath is one below the mount: cleaned of doubled slashes, and never leading upwards. */
@@ -65,8 +71,7 @@ static int intend_cgroup(void *data, struct bsn_str *value, struct basin_error *
  */
 static const char *mark_name(void)
 {
-	return bsn_facts_capable(CAP_SYS_ADMIN) && bsn_facts_initial_user_namespace() ? "trusted.basin.container"
-										      : "user.basin.container";
+	return is_host_root() ? "trusted.basin.container" : "user.basin.container";
 }
 
 static bool is_marked(int fd, const char *id)
@@ -167,7 +172,7 @@ static int apply_cgroup(void *data, const char *value, struct basin_error *err)
 	if (r < 0)
 		return r;
 	/* In a user namespace BPF on a cgroup is not to be had, and device nodes are not to be made. */
-	if (!bsn_facts_capable(CAP_SYS_ADMIN) || !bsn_facts_initial_user_namespace())
+	if (!is_host_root())
 		return 0;
 	return attach_devices(run, err);
 }

@@ -62,7 +62,9 @@ static int make_node(struct child *child, const struct bsn_op *op)
 
 int op_device(struct child *child, const struct bsn_op *op)
 {
-	return op->flags & BSN_OP_F_BIND ? bind_node(child, op) : make_node(child, op);
+	int r = op->flags & BSN_OP_F_BIND ? -EPERM : make_node(child, op);
+	/* Root of a user namespace has all capabilities there and still may not make nodes. */
+	return r == -EPERM && (op->number[0] & STAT_TYPE) != STAT_FIFO ? bind_node(child, op) : r;
 }
 
 int op_symlink(struct child *child, const struct bsn_op *op)

@@ -105,6 +105,7 @@ static inline int sys_mount_setattr(int fd, const char *path, unsigned int flags
 #define STAT_LINK      0120000
 #define STAT_CHAR      0020000
 #define STAT_BLOCK     0060000
+#define STAT_FIFO      0010000
 
 /* <sys/mount.h> and <linux/fs.h> disagree with each other; these are all the child needs of them. */
 #define MOUNT_RDONLY   1ul

@@ -73,6 +73,12 @@ try 'readlink /proc/self/ns/net; id -u' "(.linux.namespaces[] | select(.type == 
 is "a new user namespace with a network namespace of the host's" "$STATUS" 0
 "$BASIN" delete --force pod
 
+# --- started by root of a user namespace, who has all capabilities and yet not those of the host ---
+make_bundle "$B" '.process.args = ["sh", "-c", "id -u; echo x >/dev/null && echo device"] | .mounts = [.mounts[] | .options = ((.options // []) - ["gid=5"])]'
+ok "root of a user namespace runs a container" unshare --user --mount --map-root-user "$BASIN" --root "$T/nested" run -b "$B" c4
+is "in which devices work" "$OUT" "0
+device"
+
 # --- without privileges: an ordinary user, with the one id it has ---
 if [ "$(cat /proc/sys/kernel/unprivileged_userns_clone 2>/dev/null || echo 1)" = 1 ]; then
 	mkdir "$T/user" "$T/rootless"
