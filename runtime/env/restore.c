@@ -34,6 +34,7 @@ struct restoring {
 	const struct bsn_backup *backup;
 	struct bsn_backup_wanted wanted;
 	struct bsn_restore_image image;
+	pid_t parent;
 };
 
 /* --- what follows the account: in a process of make's, after admission --- */
@@ -75,6 +76,8 @@ static int fill(void *data, const struct bsn_env *env, int layer_fd, struct basi
 
 	/* Not a moment longer than who commits what is made here. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != restoring->parent)
+		return bsn_fail(err, BASIN_CONFLICT, ECANCELED, "the restoring process died");
 	int r = bsn_basin_store(restoring->basin, &store, err);
 	if (r >= 0)
 		r = bsn_store_hold(store, &lease, err);
@@ -178,7 +181,7 @@ static int restore(struct restoring *restoring, char **ret_json, struct basin_er
 int bsn_backup_restore(struct basin *basin, const char *path, const struct basin_restore_options *options, char **ret_json,
 		       struct basin_error *err)
 {
-	struct restoring restoring = { .basin = basin, .options = options, .image.lease = -1 };
+	struct restoring restoring = { .basin = basin, .options = options, .image.lease = -1, .parent = getpid() };
 	auto_backup_reader struct bsn_backup_reader *reader = NULL;
 	auto_fd int file = -1;
 	struct bsn_fd_stream stream;
