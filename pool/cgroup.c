@@ -78,15 +78,20 @@ static int set_knobs(const struct bsn_cgroup_tree *tree, const char *path, int f
 	uint32_t mask = resources != NULL ? bsn_cgroup_resources_controllers(resources) : 0;
 	if (resources == NULL || (mask == 0 && resources->unified_count == 0))
 		return 0;
-	int r = tree->fake ? bsn_cgroup_require(tree, mask, err) : 0;
+	struct basin_error why = { 0 };
+	int r = tree->fake ? bsn_cgroup_require(tree, mask, &why) : 0;
 	if (r >= 0)
-		r = bsn_cgroup_write_knobs(fd, tree->fake, resources, err);
+		r = bsn_cgroup_write_knobs(fd, tree->fake, resources, &why);
 	if (r == -ENOENT && !tree->fake) {
-		r = bsn_cgroup_enable(tree, path, mask, err);
+		r = bsn_cgroup_enable(tree, path, mask, &why);
 		if (r >= 0)
-			r = bsn_cgroup_write_knobs(fd, false, resources, err);
+			r = bsn_cgroup_write_knobs(fd, false, resources, &why);
 	}
-	return r < 0 ? bsn_error_prefix(err, "cgroup \"%s\"", path) : 0;
+	if (r >= 0)
+		return 0;
+	if (err != NULL)
+		*err = why;
+	return bsn_error_prefix(err, "cgroup \"%s\"", path);
 }
 
 static int create(const struct bsn_cgroup_tree *tree, const char *path, const struct bsn_cgroup_resources *resources, bool shared,

@@ -60,11 +60,14 @@ zstd -q -k "$T/posix.tar"
 { zstd -qc <(head -c 200000 "$T/posix.tar") && zstd -qc <(tail -c +200001 "$T/posix.tar"); } >"$T/frames.tar.zst"
 { gzip -c <(head -c 200000 "$T/posix.tar") && gzip -c <(tail -c +200001 "$T/posix.tar"); } >"$T/members.tar.gz"
 
-# GNU tar writes ACLs as text with names in it; those are left out, so compare where they are binary or absent.
+# Access control lists are text with names in an archive, and left out; with them goes what they did to their directory's mode.
+without_acl() {
+	grep -vE '^\./empty d |^# file: \./empty$|posix_acl|^$' "$1"
+}
 for archive in posix sparse00 sparse01 bsd; do
 	ok "import $archive.tar" "$BASIN" image import "$T/$archive.tar" "$archive:1"
 	facts_of "$(tree_of "$archive:1")" >"$T/found"
-	is "$archive.tar is unpacked faithfully" "$(diff <(grep -v posix_acl "$T/facts") <(grep -v posix_acl "$T/found"))" ""
+	is "$archive.tar is unpacked faithfully" "$(diff <(without_acl "$T/facts") <(without_acl "$T/found"))" ""
 done
 is "holes are holes" "$(($(stat -c %b "$(tree_of posix:1)/sparse") * 512 < 100000))" 1
 ok "import .tar.gz" "$BASIN" image import "$T/posix.tar.gz" gz:1
