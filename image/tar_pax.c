@@ -8,7 +8,9 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/own.h"
 #include "base/str.h"
+#include "image/acl.h"
 
 #define XATTR_PREFIX "SCHILY.xattr."
 
@@ -221,38 +223,6 @@ static int take_sparse_map(struct bsn_pax *pax, const struct value *value)
 	return r >= 0 && have != 0 ? -EBADMSG : r;
 }
 
-static int take_textual_acl(struct bsn_pax *pax, const struct value *value)
-{
-	/* It holds names of the host that wrote it; the binary form, as an xattr, is the one that travels. */
-	(void)value;
-	pax->acl_dropped = true;
-	return 0;
-}
-
-static const struct {
-	const char *key;
-	int (*take)(struct bsn_pax *pax, const struct value *value);
-	bool global; /* may stand in a g header */
-	const char *problem;
-} keys[] = {
-	{ "path", take_path, false, "a path that is too long or holds a NUL byte" },
-	{ "linkpath", take_link, false, "a link target that is too long or holds a NUL byte" },
-	{ "size", take_size, false, "a size that is out of range" },
-	{ "uid", take_uid, true, "a uid that is out of range" },
-	{ "gid", take_gid, true, "a gid that is out of range" },
-	{ "mtime", take_mtime, true, "a time that is out of range" },
-	{ "GNU.sparse.name", take_sparse_name, false, "a path that is too long or holds a NUL byte" },
-	{ "GNU.sparse.size", take_sparse_size, false, "a sparse size that is out of range" },
-	{ "GNU.sparse.realsize", take_sparse_size, false, "a sparse size that is out of range" },
-	{ "GNU.sparse.major", take_sparse_major, false, "a sparse version that is not known" },
-	{ "GNU.sparse.minor", take_sparse_minor, false, "a sparse version that is not known" },
-	{ "GNU.sparse.offset", take_sparse_offset, false, "a malformed sparse map" },
-	{ "GNU.sparse.numbytes", take_sparse_length, false, "a malformed sparse map" },
-	{ "GNU.sparse.map", take_sparse_map, false, "a malformed sparse map" },
-	{ "SCHILY.acl.access", take_textual_acl, false, NULL },
-	{ "SCHILY.acl.default", take_textual_acl, false, NULL },
-};
-
 static int take_xattr(struct bsn_pax *pax, const char *name, size_t name_length, const struct value *value)
 {
 	if (name_length == 0 || name_length > 255 || memchr(name, '\0', name_length) != NULL || value->length > 65536)
@@ -279,6 +249,62 @@ static int take_xattr(struct bsn_pax *pax, const char *name, size_t name_length,
 	pax->xattrs[pax->xattr_count++] = xattr;
 	return 0;
 }
+
+/*
+ * An ACL as text. With numbers it becomes the xattr it stands for, unless that is there too (the binary form is the one that travels well); with
+ * names of the host that wrote it, it is dropped.
+ */
+static int take_acl(struct bsn_pax *pax, const char *name, const struct value *value)
+{
+	auto_free unsigned char *binary = NULL;
+	size_t size = 0;
+	for (size_t i = 0; i < pax->xattr_count; i++)
+		if (bsn_streq(pax->xattrs[i].name, name))
+			return 0;
+	int r = bsn_acl_parse(value->bytes, value->length, &binary, &size);
+	if (r == -ENOTSUP) {
+		pax->acl_dropped = true;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	const struct value converted = { .bytes = (const char *)binary, .length = size, .limits = value->limits };
+	return take_xattr(pax, name, strlen(name), &converted);
+}
+
+static int take_access_acl(struct bsn_pax *pax, const struct value *value)
+{
+	return take_acl(pax, "system.posix_acl_access", value);
+}
+
+static int take_default_acl(struct bsn_pax *pax, const struct value *value)
+{
+	return take_acl(pax, "system.posix_acl_default", value);
+}
+
+static const struct {
+	const char *key;
+	int (*take)(struct bsn_pax *pax, const struct value *value);
+	bool global; /* may stand in a g header */
+	const char *problem;
+} keys[] = {
+	{ "path", take_path, false, "a path that is too long or holds a NUL byte" },
+	{ "linkpath", take_link, false, "a link target that is too long or holds a NUL byte" },
+	{ "size", take_size, false, "a size that is out of range" },
+	{ "uid", take_uid, true, "a uid that is out of range" },
+	{ "gid", take_gid, true, "a gid that is out of range" },
+	{ "mtime", take_mtime, true, "a time that is out of range" },
+	{ "GNU.sparse.name", take_sparse_name, false, "a path that is too long or holds a NUL byte" },
+	{ "GNU.sparse.size", take_sparse_size, false, "a sparse size that is out of range" },
+	{ "GNU.sparse.realsize", take_sparse_size, false, "a sparse size that is out of range" },
+	{ "GNU.sparse.major", take_sparse_major, false, "a sparse version that is not known" },
+	{ "GNU.sparse.minor", take_sparse_minor, false, "a sparse version that is not known" },
+	{ "GNU.sparse.offset", take_sparse_offset, false, "a malformed sparse map" },
+	{ "GNU.sparse.numbytes", take_sparse_length, false, "a malformed sparse map" },
+	{ "GNU.sparse.map", take_sparse_map, false, "a malformed sparse map" },
+	{ "SCHILY.acl.access", take_access_acl, false, "a malformed ACL" },
+	{ "SCHILY.acl.default", take_default_acl, false, "a malformed ACL" },
+};
 
 static int take_record(struct bsn_pax *pax, const char *key, size_t key_length, const struct value *value, bool global,
 		       const char **ret_problem)

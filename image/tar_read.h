@@ -42,7 +42,8 @@ struct bsn_tar_entry {
 	struct timespec mtime;
 	uint32_t major;
 	uint32_t minor;
-	const struct bsn_tar_xattr *xattrs; /* the last of each name; GNU's textual ACLs are dropped (acl_dropped) */
+	const struct bsn_tar_xattr *
+		xattrs; /* the last of each name; textual ACLs are among them, unless they hold names without numbers (acl_dropped) */
 	size_t xattr_count;
 	bool acl_dropped;
 	bool sparse; /* stretches hold; otherwise there is one, the whole */

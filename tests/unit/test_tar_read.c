@@ -195,7 +195,7 @@ static void pax_records(void **state)
 	add_record(&body, "SCHILY.xattr.user.x", "a\0\nb", 4);
 	add_record(&body, "SCHILY.xattr.user.y", "", 0);
 	add_record(&body, "SCHILY.xattr.user.x", "second", 6);
-	add_record(&body, "SCHILY.acl.access", "user::rwx", 9);
+	add_record(&body, "SCHILY.acl.access", "user::rwx,user:bob:r--", 22);
 	add_extension(&tar, 'x', body.data, body.length);
 	add_file(&tar, "old", "data");
 	add_file(&tar, "plain", "");
