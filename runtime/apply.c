@@ -118,7 +118,6 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 		.no_new_keyring = options->no_new_keyring,
 		.init = options->init,
 		.rootfs_given = options->rootfs_fd >= 0,
-		.keep_fds = options->preserve_fds,
 	};
 	return bsn_plan_make(&request, &run->plan, err);
 }

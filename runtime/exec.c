@@ -181,7 +181,6 @@ static int make_plan(struct bsn_run *run, const struct bsn_config *process, cons
 		.process = process,
 		.id = options->id,
 		.filter = run->filter,
-		.keep_fds = options->preserve_fds,
 		.no_new_keyring = !run->state.keyring,
 	};
 	return bsn_plan_make_exec(&request, &run->plan, err);

@@ -44,7 +44,6 @@ struct bsn_plan_request {
 	bool no_new_keyring;
 	bool init;
 	bool rootfs_given; /* the caller has a detached root */
-	int keep_fds;
 };
 
 struct bsn_plan {
@@ -73,7 +72,6 @@ struct bsn_plan_exec {
 	const struct bsn_config *process; /* its .process is the one to run */
 	const char *id;
 	const struct bsn_seccomp_filter *filter;
-	int keep_fds;
 	bool no_new_keyring;
 };
 
