@@ -140,7 +140,7 @@ compile_commands.json: Makefile $(B)/flags
 		'$(CURDIR)' "$$f" '$(CC) $(filter-out -DBASIN_%,$(ALL_CFLAGS)) -Wno-unknown-warning-option $(LIB_CFLAGS) '"-c $$f"; done | sed '1s/^/[/; $$s/,$$/]/' >$@
 
 # Every object, without linking: what a change must at least keep true.
-objects: $(call obj,$(LIB_SRC) $(CMD_SRC) $(OCI_SRC) $(MANAGE_SRC) $(MONITOR_SRC)) $(patsubst %.c,$(B)/child/%.o,$(CHILD_SRC))
+objects: $(call obj,$(LIB_SRC) $(CMD_SRC) $(OCI_SRC) $(MANAGE_SRC) $(MONITOR_SRC)) $(call hot,$(HOT_SRC) $(CMD_SRC) $(OCI_SRC) $(MONITOR_SRC)) $(patsubst %.c,$(B)/child/%.o,$(CHILD_SRC))
 
 # --- tests -----------------------------------------------------------------------------------------------------------------------
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(call src,tests/unit/test_*.c))
