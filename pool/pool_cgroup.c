@@ -160,7 +160,7 @@ static int ensure_chain(const struct chain *chain, int at, const struct bsn_cgro
 		return r;
 	fill_resources(chain, at, controllers, &resources);
 	r = bsn_cgroup_ensure(tree, path, &resources, err);
-	return r < 0 ? bsn_error_prefix(err, "cannot set the caps of pool \"%s\": ", chain->pools.pools[at].name) : 0;
+	return r < 0 ? bsn_error_prefix(err, "cannot set the caps of pool \"%s\"", chain->pools.pools[at].name) : 0;
 }
 
 int bsn_pool_cgroup_ensure(struct bsn_ledger *ledger, const struct bsn_host *host, const char *cgroup_root, const char *pool,

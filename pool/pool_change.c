@@ -199,7 +199,7 @@ static int create_row(struct bsn_ledger *ledger, const struct bsn_host *host, st
 	bsn_pool_parent(pool->name, parent);
 	int r = bsn_pool_get(ledger, parent, &other, err);
 	if (r < 0)
-		return bsn_error_prefix(err, "cannot make pool \"%s\": ", pool->name);
+		return bsn_error_prefix(err, "cannot make pool \"%s\"", pool->name);
 	return write_judged(ledger, host, pool, err);
 }
 
