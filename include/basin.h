@@ -64,12 +64,9 @@ struct basin_amounts {
 	int64_t of[BASIN_RESOURCES];
 };
 
-#define BASIN_AMOUNTS_UNSET                                                                                                      \
-	{                                                                                                                        \
-		{                                                                                                                \
-			BASIN_UNSET, BASIN_UNSET, BASIN_UNSET, BASIN_UNSET                                                       \
-		}                                                                                                                \
-	}
+/* clang-format off */
+#define BASIN_AMOUNTS_UNSET { { BASIN_UNSET, BASIN_UNSET, BASIN_UNSET, BASIN_UNSET } }
+/* clang-format on */
 
 /*
  * Amounts as people write them: "500m", "0.5" for CPU, "512MiB", "1GB" for memory and storage, "100" for tasks; and times: "10s", "500ms",
