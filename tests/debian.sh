@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Makes build/debian.tar, a small Debian 12 root with Python in it, from the package mirror that this machine is configured for. Kept between
-# runs; remove the file to have a fresh one. Leaves the sources it used in build/debian.sources.
+# runs; remove the file to have a fresh one. Leaves the sources it used in build/debian.sources; with none, mmdebstrap takes Debian's own mirror.
 set -eu
 cd "$(dirname "$0")/.."
 TARGET=build/debian.tar
@@ -13,9 +13,10 @@ for file in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
 		echo
 	fi
 done >build/debian.sources
-[ -s build/debian.sources ] || echo 'deb http://deb.debian.org/debian bookworm main' >build/debian.sources
 [ -s $TARGET ] && exit 0
+MIRROR=()
+[ ! -s build/debian.sources ] || MIRROR=(-)
 echo "making $TARGET with mmdebstrap (about a minute, once) ..." >&2
 mmdebstrap --quiet --format=tar --variant=minbase --include=python3 --dpkgopt='path-exclude=/usr/share/man/*' \
-	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm $TARGET.new - <build/debian.sources
+	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm $TARGET.new "${MIRROR[@]}" <build/debian.sources
 mv $TARGET.new $TARGET
