@@ -195,11 +195,6 @@ int bsn_sys_mount(const char *source, const char *target, const char *type, unsi
 	GATED("mount", mount(source, target, type, flags, data));
 }
 
-int bsn_sys_umount2(const char *target, int flags)
-{
-	GATED("umount2", umount2(target, flags));
-}
-
 int bsn_sys_clone3(struct clone_args *args)
 {
 	GATED("clone3", (int)syscall(SYS_clone3, args, sizeof(*args)));

@@ -60,7 +60,6 @@ int bsn_sys_open_tree(int dirfd, const char *path, unsigned int flags);
 int bsn_sys_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags);
 int bsn_sys_mount_setattr(int dirfd, const char *path, unsigned int flags, struct mount_attr *attr);
 int bsn_sys_mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
-int bsn_sys_umount2(const char *target, int flags);
 
 /* --- processes --- */
 int bsn_sys_clone3(struct clone_args *args);

@@ -53,22 +53,6 @@ int bsn_mtree_escape(const char *path, struct bsn_str *str)
 	return str->failed ? -ENOMEM : 0;
 }
 
-int bsn_mtree_unescape(const char *text, char *ret_path)
-{
-	while (*text != '\0') {
-		if (*text != '\\') {
-			*ret_path++ = *text++;
-			continue;
-		}
-		if (strspn(text + 1, "01234567") < 3 || text[1] > '3')
-			return -EINVAL;
-		*ret_path++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0'));
-		text += 4;
-	}
-	*ret_path = '\0';
-	return 0;
-}
-
 static int add_name(struct names *names, const char *name)
 {
 	if (names->count == names->room) {

@@ -48,8 +48,7 @@ int bsn_mtree_walk(const struct bsn_mtree_walk *walk, struct basin_error *err);
  */
 bool bsn_mtree_keeps_xattr(const char *name);
 
-/* path in its escaped form, and back (ret of strlen(text)+1 bytes at most); -EINVAL on a malformed escape. */
+/* Adds path in its escaped form. */
 int bsn_mtree_escape(const char *path, struct bsn_str *str);
-int bsn_mtree_unescape(const char *text, char *ret_path);
 
 #endif

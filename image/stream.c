@@ -7,21 +7,6 @@
 #include "base/io.h"
 #include "base/sys.h"
 
-int bsn_stream_read_exactly(struct bsn_stream *stream, void *buffer, size_t length, struct basin_error *err)
-{
-	char *at = buffer;
-	while (length > 0) {
-		ssize_t n = bsn_stream_read(stream, at, length, err);
-		if (n < 0)
-			return (int)n;
-		if (n == 0)
-			return bsn_fail(err, BASIN_DAMAGED, EBADMSG, "the data ends too early");
-		at += n;
-		length -= (size_t)n;
-	}
-	return 0;
-}
-
 int bsn_stream_drain(struct bsn_stream *stream, struct basin_error *err)
 {
 	char buffer[32 * 1024];

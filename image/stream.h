@@ -37,8 +37,6 @@ static inline int bsn_sink_write(struct bsn_sink *sink, const void *data, size_t
 	return sink->write(sink, data, length, err);
 }
 
-/* Reads exactly length bytes; -EBADMSG, code DAMAGED, when the stream ends before. */
-int bsn_stream_read_exactly(struct bsn_stream *stream, void *buffer, size_t length, struct basin_error *err);
 /* Reads to the end and drops what it reads, so that every meter below has seen the whole. */
 int bsn_stream_drain(struct bsn_stream *stream, struct basin_error *err);
 

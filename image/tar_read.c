@@ -430,32 +430,6 @@ ssize_t bsn_tar_data(struct bsn_tar *tar, const void **ret_data, uint64_t *ret_o
 	return (ssize_t)some;
 }
 
-static ssize_t read_data(struct bsn_stream *stream, void *buffer, size_t room, struct basin_error *err)
-{
-	struct bsn_tar *tar = (struct bsn_tar *)stream;
-	if (tar->entry.sparse)
-		return bsn_tar_damaged(tar, err, "\"%.200s\" is a sparse file where plain data is expected", tar->entry.path);
-	if (tar->left == 0 || room == 0)
-		return 0;
-	ssize_t n = fill(tar, 1, err);
-	if (n < 0)
-		return n;
-	if (n == 0)
-		return bsn_tar_damaged(tar, err, "the archive ends in the middle of \"%.200s\"", tar->entry.path);
-	size_t some = (size_t)n < room ? (size_t)n : room;
-	some = tar->left < some ? (size_t)tar->left : some;
-	memcpy(buffer, tar->buffer + tar->at, some);
-	consume(tar, some);
-	tar->left -= some;
-	tar->stretch_done += some;
-	return (ssize_t)some;
-}
-
-struct bsn_stream *bsn_tar_data_stream(struct bsn_tar *tar)
-{
-	return &tar->data_stream;
-}
-
 int bsn_tar_new(struct bsn_stream *from, const struct bsn_tar_limits *limits, bool end_optional, struct bsn_tar **ret_tar,
 		struct basin_error *err)
 {
@@ -463,7 +437,6 @@ int bsn_tar_new(struct bsn_stream *from, const struct bsn_tar_limits *limits, bo
 	if (tar == NULL)
 		return bsn_tar_no_memory(err);
 	memset(tar, 0, offsetof(struct bsn_tar, buffer));
-	tar->data_stream.read = read_data;
 	tar->from = from;
 	tar->limits = limits != NULL ? *limits : bsn_tar_default_limits;
 	tar->end_optional = end_optional;

@@ -79,7 +79,4 @@ int bsn_tar_next(struct bsn_tar *tar, const struct bsn_tar_entry **ret_entry, st
  */
 ssize_t bsn_tar_data(struct bsn_tar *tar, const void **ret_data, uint64_t *ret_offset, struct basin_error *err);
 
-/* The current file's data as a stream, for archives inside an archive. Valid until the next bsn_tar_next; a sparse file is refused. */
-struct bsn_stream *bsn_tar_data_stream(struct bsn_tar *tar);
-
 #endif

@@ -10,7 +10,6 @@
 #define BSN_TAR_BUFFER ((size_t)256 * 1024)
 
 struct bsn_tar {
-	struct bsn_stream data_stream;
 	struct bsn_stream *from;
 	struct bsn_tar_limits limits;
 	bool end_optional;

@@ -272,11 +272,6 @@ void bsn_ledger_close(struct bsn_ledger *ledger)
 	free(ledger);
 }
 
-int bsn_ledger_data_fd(const struct bsn_ledger *ledger)
-{
-	return ledger->data_fd;
-}
-
 /* --- transactions --- */
 
 /* The outermost bracket is a transaction, inner ones are savepoints: an inner failure takes back what the inner one did. */

@@ -37,9 +37,6 @@ int bsn_ledger_end(struct bsn_ledger *ledger, int result, struct basin_error *er
 /* Reads every page and every cross reference; DAMAGED names the first thing wrong. */
 int bsn_ledger_check(struct bsn_ledger *ledger, struct basin_error *err);
 
-/* The data root it was opened in. Owned by the ledger. */
-int bsn_ledger_data_fd(const struct bsn_ledger *ledger);
-
 /*
  * Who is in the middle of something: the process that reserved, and which boot and pid namespace it lives in. A process of
  * another pid namespace of this boot cannot be judged from here and counts as alive.

@@ -153,10 +153,9 @@ struct bsn_namespace_config {
 	const char *path; /* absolute: join it; NULL: a new one */
 };
 
-/* The name in config.json ("network"), the CLONE_NEW... flag, and the name below /proc/PID/ns ("net"). */
+/* The name in config.json ("network"), and the CLONE_NEW... flag. */
 const char *bsn_namespace_name(enum bsn_namespace kind);
 int bsn_namespace_flag(enum bsn_namespace kind);
-const char *bsn_namespace_file(enum bsn_namespace kind);
 
 struct bsn_device {
 	char type;        /* 'c' (also for "u"), 'b' or 'p' */

@@ -11,17 +11,12 @@
 
 static const struct {
 	const char *name;
-	const char *file;
 	int flag;
 } namespaces[BSN_NAMESPACES] = {
-	[BSN_NS_USER] = { "user", "user", CLONE_NEWUSER },
-	[BSN_NS_MOUNT] = { "mount", "mnt", CLONE_NEWNS },
-	[BSN_NS_PID] = { "pid", "pid", CLONE_NEWPID },
-	[BSN_NS_NETWORK] = { "network", "net", CLONE_NEWNET },
-	[BSN_NS_IPC] = { "ipc", "ipc", CLONE_NEWIPC },
-	[BSN_NS_UTS] = { "uts", "uts", CLONE_NEWUTS },
-	[BSN_NS_CGROUP] = { "cgroup", "cgroup", CLONE_NEWCGROUP },
-	[BSN_NS_TIME] = { "time", "time", CLONE_NEWTIME },
+	[BSN_NS_USER] = { "user", CLONE_NEWUSER },       [BSN_NS_MOUNT] = { "mount", CLONE_NEWNS },
+	[BSN_NS_PID] = { "pid", CLONE_NEWPID },          [BSN_NS_NETWORK] = { "network", CLONE_NEWNET },
+	[BSN_NS_IPC] = { "ipc", CLONE_NEWIPC },          [BSN_NS_UTS] = { "uts", CLONE_NEWUTS },
+	[BSN_NS_CGROUP] = { "cgroup", CLONE_NEWCGROUP }, [BSN_NS_TIME] = { "time", CLONE_NEWTIME },
 };
 
 const char *bsn_namespace_name(enum bsn_namespace kind)
@@ -32,11 +27,6 @@ const char *bsn_namespace_name(enum bsn_namespace kind)
 int bsn_namespace_flag(enum bsn_namespace kind)
 {
 	return namespaces[kind].flag;
-}
-
-const char *bsn_namespace_file(enum bsn_namespace kind)
-{
-	return namespaces[kind].file;
 }
 
 static int find_namespace(const char *type)

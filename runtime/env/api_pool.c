@@ -57,17 +57,23 @@ static int format_verdict(const char *name, char **ret_json, struct basin_error 
 	return ret_json == NULL ? 0 : bsn_json_format(verdict, true, ret_json, err);
 }
 
+/* What create and set begin with: what is wanted, and the host and the ledger it is wanted of. */
+static int prepare(struct basin *basin, const struct basin_pool_settings *given, struct bsn_pool_settings *ret_settings,
+		   struct bsn_ledger **ret_ledger, struct bsn_pool_view *ret_view, struct basin_error *err)
+{
+	int r = read_settings(given, ret_settings, err);
+	if (r >= 0)
+		r = bsn_basin_ledger(basin, ret_ledger, err);
+	return r < 0 ? r : bsn_pool_view_read(basin, ret_view, err);
+}
+
 int basin_pool_create(struct basin *basin, const char *name, const struct basin_pool_settings *settings, char **ret_json,
 		      struct basin_error *err)
 {
 	struct bsn_pool_settings wanted;
 	struct bsn_pool_view view = { 0 };
 	struct bsn_ledger *ledger;
-	int r = read_settings(settings, &wanted, err);
-	if (r >= 0)
-		r = bsn_basin_ledger(basin, &ledger, err);
-	if (r >= 0)
-		r = bsn_pool_view_read(basin, &view, err);
+	int r = prepare(basin, settings, &wanted, &ledger, &view, err);
 	if (r >= 0)
 		r = bsn_pool_create(ledger, &view.host, name, &wanted, view.enforceable, settings->dry_run != 0, err);
 	if (r < 0)
@@ -116,11 +122,7 @@ int basin_pool_set(struct basin *basin, const char *name, const struct basin_poo
 	struct bsn_pool_settings wanted;
 	struct bsn_pool_view view = { 0 };
 	struct bsn_ledger *ledger;
-	int r = read_settings(settings, &wanted, err);
-	if (r >= 0)
-		r = bsn_basin_ledger(basin, &ledger, err);
-	if (r >= 0)
-		r = bsn_pool_view_read(basin, &view, err);
+	int r = prepare(basin, settings, &wanted, &ledger, &view, err);
 	if (r < 0)
 		return r;
 	if (settings->dry_run != 0) {

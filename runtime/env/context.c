@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "image/store.h"
+#include "pool/cgroup.h"
 #include "pool/ledger.h"
 
 #define DIR_MODE 0700
@@ -80,25 +81,6 @@ static int choose_data_root(struct basin *basin, const char *given, struct basin
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot name the data root") : 0;
 }
 
-/* The first cgroup2 mount of this mount namespace, from mountinfo (proc(5)): field 5 is the place, the type follows " - ". */
-static int find_cgroup_mount(char **ret_path)
-{
-	auto_free char *text = NULL;
-	int r = bsn_read_file(AT_FDCWD, "/proc/self/mountinfo", 16 * 1024 * 1024, &text, NULL);
-	if (r < 0)
-		return r;
-	char *rest = text;
-	for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
-		char place[PATH_MAX];
-		const char *type = strstr(line, " - ");
-		if (type == NULL || !bsn_starts_with(type, " - cgroup2 ") || sscanf(line, "%*s %*s %*s %*s %4095s", place) != 1)
-			continue;
-		*ret_path = strdup(place);
-		return *ret_path == NULL ? -ENOMEM : 0;
-	}
-	return -ENOENT;
-}
-
 /* Rootless: the highest cgroup above ours that is still ours, which is what the service manager delegated. */
 static void add_delegated(struct bsn_str *path, const char *mount)
 {
@@ -129,17 +111,17 @@ static int choose_cgroup_root(struct basin *basin, const char *given, struct bas
 {
 	const char *path = first_of(given, "BASIN_CGROUP_ROOT");
 	auto_str struct bsn_str text = { 0 };
-	auto_free char *mount = NULL;
+	auto_cgroup_tree struct bsn_cgroup_tree tree = BSN_CGROUP_TREE_INIT;
 	int r = 0;
 	if (path != NULL) {
 		r = make_absolute(path, &basin->cgroup_root);
 		return r < 0 ? bsn_fail_sys(err, -r, "cannot name the cgroup root") : 0;
 	}
 	/* A host without cgroup2 still has images, backups and networks: the path is a promise that the first cgroup call tests. */
-	r = find_cgroup_mount(&mount);
-	bsn_str_add(&text, r < 0 ? "/sys/fs/cgroup" : mount);
+	r = bsn_cgroup_tree_open("basin", &tree, NULL);
+	bsn_str_add(&text, r < 0 ? "/sys/fs/cgroup" : tree.mount);
 	if (basin->rootless && r >= 0)
-		add_delegated(&text, mount);
+		add_delegated(&text, tree.mount);
 	bsn_str_add(&text, "/basin");
 	basin->cgroup_root = bsn_str_give(&text);
 	return basin->cgroup_root == NULL ? bsn_fail_sys(err, ENOMEM, "cannot name the cgroup root") : 0;
