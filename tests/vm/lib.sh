@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Makes what the virtual machine boots from. All of it is kept in build/vm/ and made again when the list of packages or modules changes:
+# What the machines of this tier share. Whoever sources it has set TESTS, MACHINE (its name) and PACKAGES (what its root has beside what all
+# have). What a machine boots from is kept in build/vm-MACHINE/ and made again when the list of packages or modules changes:
 #
 #   root.ext4    a Debian 12 root with the distribution's cloud kernel, made by mmdebstrap from the machine's own mirror, as a disk with
 #                project quota; booted with a throw-away overlay, so it stays as it is
@@ -8,11 +9,18 @@
 #   initrd       busybox and the modules between the kernel and that disk
 #   tree.ext4    the built tree and the tests; these two are made for each boot
 set -u
-VM=$TREE/build/vm
-PACKAGES=linux-image-cloud-amd64,kmod,mount,busybox-static,iproute2,iputils-ping,nftables,dnsmasq-base,e2fsprogs,xfsprogs,python3,jq,procps,file
-PACKAGES+=,psmisc,attr,acl,libcap2-bin,libarchive-tools,zstd,xz-utils,gzip,binutils,strace,libjansson4,libseccomp2,libcap2,libnl-3-200,libnl-route-3-200
-PACKAGES+=,libsqlite3-0,libzstd1,zlib1g,libisal2,libssl3,libnftables1,libarchive13,libcmocka0,podman,crun,runc,conmon,skopeo,umoci,uidmap
+TREE=$(dirname "$TESTS")
+BUILD=${BUILD:-$TREE/build/release}
+LIMIT=${LIMIT:-1740} # seconds for the whole machine; on two idle processors it takes about a fifth
+VM=$TREE/build/vm-$MACHINE
+PACKAGES=linux-image-cloud-amd64,kmod,mount,busybox-static,iproute2,iputils-ping,nftables,e2fsprogs,python3,jq,procps,file,strace,uidmap,crun,runc,$PACKAGES
+PACKAGES+=,libjansson4,libseccomp2,libcap2,libnl-3-200,libnl-route-3-200,libsqlite3-0,libzstd1,zlib1g,libisal2,libssl3,libnftables1,libarchive13,libcmocka0
 MODULES='virtio_pci virtio_blk ext4 quota_v2 crc32c'
+
+skip_all() {
+	echo "1..0 # SKIP $1"
+	exit 0
+}
 
 say() {
 	echo "# $*" >&2
@@ -91,4 +99,75 @@ make_tree() {
 	size=$(($(du -s --block-size=1M "$work" | cut -f1) + 256))
 	mke2fs -q -t ext4 -m 0 -O ^has_journal -d "$work" "$VM/tree.ext4" "${size}M" >/dev/null || return 1
 	rm -rf --one-file-system "$work"
+}
+
+# Makes whatever is missing of the machine, and holds the lock: two at a time share neither the disks being made nor the processors.
+make_machine() {
+	[ "$(id -u)" = 0 ] || skip_all "needs root, to make the machine's disk"
+	for tool in qemu-system-x86_64 mmdebstrap mke2fs busybox; do
+		command -v "$tool" >/dev/null || skip_all "$tool is not installed"
+	done
+	mkdir -p "$TREE/build"
+	exec 9>"$TREE/build/vm.lock"
+	flock 9
+	if ! make_root >&2; then
+		echo "not ok 1 - the machine's disk is made from the package mirror"
+		echo "1..1"
+		exit 1
+	fi
+	if ! make_initrd >&2 || ! make_tree >&2; then
+		echo "not ok 1 - the machine's initramfs and the tree's disk are made"
+		echo "1..1"
+		exit 1
+	fi
+	WORK=$(mktemp -d /tmp/basin-vm.XXXXXX)
+	trap 'rm -rf "$WORK"' EXIT
+}
+
+# machine SECONDS ACCEL APPEND...: runs it to its end; what it says is in $WORK/console and $WORK/results.
+machine() {
+	local seconds=$1 accel=$2
+	shift 2
+	rm -f "$WORK/console" "$WORK/results"
+	timeout --kill-after=5 "$seconds" qemu-system-x86_64 -nodefaults -no-user-config -accel "$accel" -cpu max -smp 2 -m 2048 -nic none \
+		-display none -no-reboot -kernel "$VM/kernel" -initrd "$VM/initrd" -append "console=ttyS0 quiet panic=-1 $*" \
+		-drive file="$VM/root.ext4",format=raw,if=virtio,snapshot=on -drive file="$VM/tree.ext4",format=raw,if=virtio,snapshot=on \
+		-chardev file,id=console,path="$WORK/console" -serial chardev:console \
+		-chardev file,id=results,path="$WORK/results" -serial chardev:results </dev/null >"$WORK/qemu" 2>&1
+}
+
+# KVM only where this kernel was seen to boot under it (some nested ones hang); found out once for each boot of the host.
+choose_accel() {
+	local boot
+	boot=$(cat /proc/sys/kernel/random/boot_id)
+	if ! grep -qs "^$boot " "$VM/accel"; then
+		ACCEL=tcg,thread=multi
+		if [ -w /dev/kvm ] && machine 8 kvm probe && grep -q 'probe ok' "$WORK/results" 2>/dev/null; then
+			ACCEL=kvm
+		fi
+		echo "$boot $ACCEL" >"$VM/accel"
+	fi
+	ACCEL=$(cut -d' ' -f2 "$VM/accel")
+}
+
+# boot_machine APPEND...: boots it, and prints what its tests said as TAP.
+boot_machine() {
+	local status count
+	choose_accel
+	say "booting (${ACCEL%%,*})"
+	machine "$LIMIT" "$ACCEL" "$@" ${VM_FILTER:+filter="$VM_FILTER"}
+	status=$?
+	# Numbered here: two files' results arrive as they end.
+	tr -d '\r' <"$WORK/results" 2>/dev/null | awk '
+		/^(ok|not ok) - / { n++; sub(/ - /, " " n " - "); print; next }
+		/^#/ { print }
+		END { print n + 0 >"'"$WORK/count"'" }'
+	count=$(cat "$WORK/count" 2>/dev/null || echo 0)
+	if ! tr -d '\r' <"$WORK/results" 2>/dev/null | grep -qx '# end'; then
+		count=$((count + 1))
+		echo "not ok $count - the machine ran all tests and switched itself off (status $status)"
+		tail -n 30 "$WORK/console" "$WORK/qemu" 2>/dev/null | tr -d '\r' | sed 's/^/# /'
+	fi
+	[ -z "${KEEP_CONSOLE:-}" ] || cp "$WORK/console" "$KEEP_CONSOLE"
+	echo "1..$count"
 }
