@@ -24,10 +24,30 @@
 
 #define KILL_TIMEOUT_MS 10000
 
-/* What every container's statistics come from; handed down where a parent is made, as far as the tree has them. */
-#define USUAL_CONTROLLERS                                                                                                        \
-	(BSN_CONTROLLER_BIT(BSN_CONTROLLER_CPU) | BSN_CONTROLLER_BIT(BSN_CONTROLLER_MEMORY) |                                    \
-	 BSN_CONTROLLER_BIT(BSN_CONTROLLER_PIDS) | BSN_CONTROLLER_BIT(BSN_CONTROLLER_IO))
+/*
+ * Brings down whatever the tree has, as runc and crun do: statistics come from the controllers, and a payload may want to hand them on.
+ * Where one does not come down, only what needs it fails.
+ */
+static void enable_all(const struct bsn_cgroup_tree *tree, const char *path)
+{
+	uint32_t available;
+	if (bsn_cgroup_controllers(tree, &available, NULL) < 0 || bsn_cgroup_enable(tree, path, available, NULL) >= 0)
+		return;
+	for (int i = 0; i < BSN_CONTROLLERS; i++)
+		if ((available & BSN_CONTROLLER_BIT(i)) != 0)
+			bsn_cgroup_enable(tree, path, BSN_CONTROLLER_BIT(i), NULL);
+}
+
+/* A parent that somebody else made (an engine's --cgroup-parent) may hand nothing down. One look at a file that nearly every tree has. */
+static void check_parent(const struct bsn_cgroup_tree *tree, const char *path, int fd)
+{
+	size_t base = strlen(tree->base);
+	uint32_t available;
+	bool ours = base > 0 && strncmp(path, tree->base, base) == 0 && path[base] == '/';
+	if (!ours && faccessat(fd, "memory.max", F_OK, 0) < 0 && bsn_cgroup_controllers(tree, &available, NULL) >= 0 &&
+	    (available & BSN_CONTROLLER_BIT(BSN_CONTROLLER_MEMORY)) != 0)
+		enable_all(tree, path);
+}
 
 static int make_parents(const struct bsn_cgroup_tree *tree, const char *path, struct basin_error *err)
 {
@@ -39,9 +59,7 @@ static int make_parents(const struct bsn_cgroup_tree *tree, const char *path, st
 		if (r < 0 && r != -EEXIST)
 			return bsn_fail_sys(err, -r, "cannot create the cgroup \"%s/%s\"", tree->mount, parent);
 	}
-	uint32_t available;
-	if (bsn_cgroup_controllers(tree, &available, NULL) >= 0)
-		bsn_cgroup_enable(tree, path, USUAL_CONTROLLERS & available, NULL);
+	enable_all(tree, path);
 	return 0;
 }
 
@@ -65,9 +83,11 @@ static int make(const struct bsn_cgroup_tree *tree, const char *path, struct bas
 static int check_free(int fd, const char *path, struct basin_error *err)
 {
 	if (bsn_cgroup_populated(fd) > 0)
-		return bsn_fail(err, BASIN_BUSY, EBUSY, "the cgroup \"%s\" exists and has processes in it", path);
+		return bsn_fail(err, BASIN_BUSY, EBUSY,
+				"the cgroup \"%s\" exists and has processes in it: container's cgroup is not empty", path);
 	if (bsn_cgroup_frozen(fd) > 0)
-		return bsn_fail(err, BASIN_BUSY, EBUSY, "the cgroup \"%s\" exists and is frozen", path);
+		return bsn_fail(err, BASIN_BUSY, EBUSY,
+				"the cgroup \"%s\" exists and is frozen: container's cgroup unexpectedly frozen", path);
 	return 0;
 }
 
@@ -104,6 +124,8 @@ static int create(const struct bsn_cgroup_tree *tree, const char *path, const st
 	int r = fd < 0 ? bsn_fail_sys(err, -fd, "cannot open the cgroup \"%s/%s\"", tree->mount, path) : 0;
 	if (r >= 0 && made == 0 && !shared)
 		r = check_free(fd, path, err);
+	if (r >= 0 && !shared && !tree->fake)
+		check_parent(tree, path, fd);
 	if (r >= 0)
 		r = set_knobs(tree, path, fd, resources, err);
 	if (r < 0) {

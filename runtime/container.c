@@ -147,7 +147,7 @@ enum bsn_status bsn_container_status(struct bsn_container *container, const stru
 	if (pidfd < 0)
 		return BSN_STOPPED;
 	if (faccessat(container->dir, "start", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return BSN_CREATED;
+		return bsn_container_is_paused(container) ? BSN_PAUSED : BSN_CREATED;
 	bsn_container_cgroup(container, state, &cgroup, NULL);
 	auto_fd int owned = cgroup;
 	return owned >= 0 && bsn_cgroup_frozen(owned) > 0 ? BSN_PAUSED : BSN_RUNNING;

@@ -47,6 +47,9 @@ int bsn_container_pidfd(const struct bsn_state *state);
 /* What it is doing now. */
 enum bsn_status bsn_container_status(struct bsn_container *container, const struct bsn_state *state);
 
+/* Whether its user paused it (bsn_container_pause); one that a backup holds still is frozen without that. */
+bool bsn_container_is_paused(const struct bsn_container *container);
+
 /* Refuses (BASIN_CONFLICT) to do verb to an environment's container, which only the environment's own commands may. */
 int bsn_container_refuse_managed(const struct bsn_runtime *runtime, const struct bsn_state *state, const char *verb,
 				 struct basin_error *err);

@@ -12,6 +12,7 @@
 #include "runtime/apply.h"
 #include "runtime/attend.h"
 #include "runtime/console.h"
+#include "runtime/exec_cgroup.h"
 #include "runtime/pidfile.h"
 
 /* The process to run: the one in process_json, or the container's own with the options' changes. Both live in `process`. */
@@ -132,25 +133,6 @@ static int change_process(struct bsn_config *config, const struct bsn_exec_optio
 	return r;
 }
 
-/* The directory to start in: the container's cgroup, or one beneath it. */
-static int find_cgroup(struct bsn_run *run, const char *below, bool ignore_paused, struct basin_error *err)
-{
-	int r = bsn_container_cgroup(&run->container, &run->state, &run->cgroup, err);
-	if (r < 0 || run->cgroup < 0)
-		return r;
-	if (!ignore_paused && bsn_cgroup_frozen(run->cgroup) > 0)
-		return bsn_fail(err, BASIN_CONFLICT, EBUSY, "cannot exec in a paused container");
-	if (below == NULL)
-		return 0;
-	int fd = bsn_sys_openat2(run->cgroup, below + strspn(below, "/"), O_RDONLY | O_DIRECTORY, 0,
-				 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-	if (fd < 0)
-		return bsn_fail_sys(err, -fd, "--cgroup: cannot open \"%s\" below the container's cgroup", below);
-	close(run->cgroup);
-	run->cgroup = fd;
-	return 0;
-}
-
 static int open_container(struct bsn_run *run, const struct bsn_runtime *runtime, const struct bsn_exec_options *options,
 			  struct basin_error *err)
 {
@@ -164,7 +146,7 @@ static int open_container(struct bsn_run *run, const struct bsn_runtime *runtime
 		return bsn_fail(err, BASIN_CONFLICT, ESRCH, "cannot exec in a stopped container: container not running");
 	if (run->process < 0)
 		return bsn_fail_sys(err, -run->process, "cannot hold container \"%s\"", options->id);
-	r = find_cgroup(run, options->cgroup, options->ignore_paused, err);
+	r = bsn_exec_cgroup(run, options, err);
 	return r < 0 ? r : bsn_container_config(&run->container, &run->config, err);
 }
 
@@ -186,12 +168,25 @@ static int make_plan(struct bsn_run *run, const struct bsn_config *process, cons
 	return bsn_plan_make_exec(&request, &run->plan, err);
 }
 
+/* In the container's cgroup; where the payload keeps processes out of that, in its init's. */
+static int start_child(struct bsn_run *run, const struct bsn_exec_options *options, struct basin_error *err)
+{
+	int r = bsn_run_start(run, options->preserve_fds, err);
+	if (r != -EBUSY || run->cgroup < 0 || run->child.pidfd >= 0)
+		return r;
+	r = bsn_exec_cgroup_of_init(run, options, err);
+	if (r < 0)
+		return r;
+	bsn_child_release(&run->child);
+	return bsn_run_start(run, options->preserve_fds, err);
+}
+
 static int begin(struct bsn_run *run, const struct bsn_config *process, const struct bsn_exec_options *options,
 		 struct basin_error *err)
 {
 	int r = bsn_run_open_handles(run, err);
 	if (r >= 0)
-		r = bsn_run_start(run, options->preserve_fds, err);
+		r = start_child(run, options, err);
 	if (r >= 0)
 		r = bsn_run_enter(run, &process->process, err);
 	if (r >= 0)

@@ -55,15 +55,19 @@ int bsn_container_kill(const struct bsn_runtime *runtime, const char *id, int si
 /* force kills first, and an id that does not exist is then no error. Releases everything the record names. */
 int bsn_container_delete(const struct bsn_runtime *runtime, const char *id, bool force, struct basin_error *err);
 
+/* Holds every process of the container until resume; returns when all stand still. "container not running", "container not paused". */
+int bsn_container_pause(const struct bsn_runtime *runtime, const char *id, struct basin_error *err);
+int bsn_container_resume(const struct bsn_runtime *runtime, const char *id, struct basin_error *err);
+
 struct bsn_exec_options {
 	const char *id;
 	const char *process_json; /* a whole OCI process object, or NULL: the container's own, changed by what follows */
 	const char *const *args;  /* NULL-terminated */
 	const char *const *env;   /* added to the container's, "NAME=value" */
 	const char *cwd;
-	const char *user;        /* "uid[:gid]" */
-	const char *const *caps; /* added to all five sets */
-	const char *cgroup;      /* sub-cgroup of the container's */
+	const char *user;           /* "uid[:gid]" */
+	const char *const *caps;    /* added to all five sets */
+	const char *const *cgroups; /* sub-cgroup of the container's; with v1 "controller:path", one for each hierarchy */
 	const char *const
 		*additional_gids;  /* numbers; added to the user's groups; NULL-terminated, or NULL, as the lists above */
 	const char *process_label; /* SELinux */

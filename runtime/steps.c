@@ -192,8 +192,8 @@ static int undo_cgroup(void *world, const char *value, struct basin_error *err)
 		return r;
 	if (is_marked(owned, container->id))
 		return bsn_cgroup_destroy(tree, value, err);
-	/* Made, but killed before it was marked: empty then. Anything else is not ours. */
-	r = bsn_sys_unlinkat(tree->fd, value, AT_REMOVEDIR);
+	/* Made, but killed before it was marked: empty then. Anything else is not ours, and a frozen one was refused. */
+	r = bsn_cgroup_frozen(owned) > 0 ? 0 : bsn_sys_unlinkat(tree->fd, value, AT_REMOVEDIR);
 	return r >= 0 || r == -ENOENT || r == -EBUSY || r == -ENOTEMPTY
 		       ? 0
 		       : bsn_fail_sys(err, -r, "cannot remove cgroup \"%s\"", value);

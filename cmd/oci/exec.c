@@ -44,7 +44,7 @@ static const struct cmd_option options[] = {
 	{ NO_NEW_PRIVS, "no-new-privs", 0, NULL, "it cannot gain privileges by an exec" },
 	{ CAP, "cap", 'c', "NAME", "add a capability; may be given again" },
 	{ PRESERVE_FDS, "preserve-fds", 0, "N", "hand N more descriptors, from 3 on, to it" },
-	{ CGROUP, "cgroup", 0, "PATH", "run in this cgroup below the container's" },
+	{ CGROUP, "cgroup", 0, "PATH", "run in this cgroup below the container's (with v1: CONTROLLER:PATH)" },
 	{ PROCESS_LABEL, "process-label", 0, "LABEL", "SELinux label" },
 	{ APPARMOR, "apparmor", 0, "PROFILE", "AppArmor profile" },
 	{ IGNORE_PAUSED, "ignore-paused", 0, NULL, "wait in a paused container instead of failing" },
@@ -64,8 +64,8 @@ static int add(const char ***list, size_t *count, const char *value)
 }
 
 struct lists {
-	const char **env, **caps, **groups;
-	size_t env_count, cap_count, group_count;
+	const char **env, **caps, **groups, **cgroups;
+	size_t env_count, cap_count, group_count, cgroup_count;
 	const char *process_file;
 };
 
@@ -117,8 +117,7 @@ static int set_option(struct cmd_run *run, int option, const char *value, struct
 	case PRESERVE_FDS:
 		return set_number(run, value, &exec->preserve_fds);
 	case CGROUP:
-		exec->cgroup = value;
-		return 0;
+		return add(&lists->cgroups, &lists->cgroup_count, value);
 	case PROCESS_LABEL:
 		exec->process_label = value;
 		return 0;
@@ -176,6 +175,7 @@ static int run_exec(struct cmd_run *run)
 	exec.env = lists.env;
 	exec.caps = lists.caps;
 	exec.additional_gids = lists.groups;
+	exec.cgroups = lists.cgroups;
 	if (lists.process_file != NULL) {
 		process = read_process(lists.process_file, &err);
 		exec.process_json = process;
@@ -185,6 +185,7 @@ static int run_exec(struct cmd_run *run)
 	free(lists.env);
 	free(lists.caps);
 	free(lists.groups);
+	free(lists.cgroups);
 	if (r >= 0)
 		return status;
 	cmd_report(run, &err);

@@ -12,6 +12,7 @@
 #include "image/store.h"
 #include "pool/cgroup.h"
 #include "pool/lease.h"
+#include "runtime/container.h"
 #include "runtime/env/make.h"
 #include "runtime/env/monitor.h"
 #include "runtime/env/network.h"
@@ -66,9 +67,14 @@ static int thaw(struct basin *basin, const char *name, struct basin_error *err)
 	return r < 0 ? r : bsn_cgroup_freeze(cgroup, false, 5000, err);
 }
 
+/* Frozen, and not because its user paused it. */
 static bool is_frozen(struct basin *basin, const struct bsn_env *env)
 {
 	auto_fd int cgroup = -1;
+	const struct bsn_runtime runtime = bsn_basin_runtime(basin);
+	auto_container struct bsn_container container = BSN_CONTAINER_INIT;
+	if (bsn_container_open(&runtime, env->name, false, &container, NULL) >= 0 && bsn_container_is_paused(&container))
+		return false;
 	return bsn_env_cgroup_open(basin, env, &cgroup, NULL) >= 0 && bsn_cgroup_frozen(cgroup) == 1;
 }
 

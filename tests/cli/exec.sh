@@ -32,7 +32,10 @@ refused "a program that is not there" 255 'exec: "nosuch": executable file not f
 refused "a directory that is not there" 255 'nosuchdir' "$BASIN" exec --cwd /nosuchdir c1 true
 refused "a user that is a name" 255 'numbers' "$BASIN" exec --user root c1 true
 refused "a container that is not there" 255 'container "c2" does not exist' "$BASIN" exec c2 true
-refused "a sub-cgroup outside the container's" 255 'cgroup' "$BASIN" exec --cgroup ../.. c1 true
+refused "a sub-cgroup outside the container's" 255 '\.\./\.\. is not a sub cgroup path' "$BASIN" exec --cgroup ../.. c1 true
+refused "one that is not there" 255 'adding pid to cgroups: .*/none/cgroup.procs: ' "$BASIN" exec --cgroup none c1 true
+refused "one of a single controller" 255 'unknown controller memory' "$BASIN" exec --cgroup memory:sub c1 true
+refused "two" 255 'a process is in one cgroup' "$BASIN" exec --cgroup / --cgroup a c1 true
 run bash -c "echo text | '$BASIN' exec c1 cat"
 is "its standard input is ours" "$OUT" text
 run "$BASIN" exec c1 sh -c 'ls /proc/self/fd | wc -l' 9<"$T"
@@ -54,6 +57,22 @@ cgroup=$(find "$BASIN_CGROUP_ROOT" -name c1 -type d)
 mkdir "$cgroup/sub"
 run "$BASIN" exec --cgroup sub c1 sh -c 'tail -n 1 /proc/self/cgroup'
 is "a sub-cgroup of the container's" "$OUT" "0::/sub"
+run "$BASIN" exec --cgroup /sub c1 sh -c 'tail -n 1 /proc/self/cgroup'
+is "the same with a slash" "$OUT" "0::/sub"
+# A payload that hands controllers down to cgroups of its own making: none may run in the container's cgroup itself any more.
+controller=$(cut -d' ' -f1 "$cgroup/cgroup.controllers")
+if [ -n "$controller" ]; then
+	while read -r process; do echo "$process" >"$cgroup/sub/cgroup.procs"; done < <(cat "$cgroup/cgroup.procs")
+	run "$BASIN" exec c1 sh -c 'tail -n 1 /proc/self/cgroup'
+	is "where the init has gone does not matter" "$OUT" "0::/"
+	echo "+$controller" >"$cgroup/cgroup.subtree_control"
+	run "$BASIN" exec c1 sh -c 'tail -n 1 /proc/self/cgroup'
+	is "unless it must: then it is the init's" "$OUT" "0::/sub"
+	refused "a choice stands" 255 'adding pid of the new process to cgroups: .*/cgroup.procs: ' "$BASIN" exec --cgroup / c1 true
+	echo "-$controller" >"$cgroup/cgroup.subtree_control"
+else
+	skip "an init in a cgroup of its own making" "the container's cgroup has no controllers here"
+fi
 echo 1 >"$cgroup/cgroup.freeze"
 refused "a paused container is refused" 255 'cannot exec in a paused container' "$BASIN" exec c1 true
 is "state says that it is paused" "$("$BASIN" state c1 | jq -r .status)" paused
