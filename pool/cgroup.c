@@ -169,10 +169,7 @@ int bsn_cgroup_update(const struct bsn_cgroup_tree *tree, const char *path, cons
 	return r < 0 ? r : set_knobs(tree, path, fd, resources, err);
 }
 
-/*
- * rmdir of dirfd/name and of the cgroups in it, deepest first. A cgroup that has only just become empty can be busy for a moment.
- */
-static int remove_cgroups(int dirfd, const char *name)
+int bsn_cgroup_remove_dirs(int dirfd, const char *name)
 {
 	for (int tries = 0;; tries++) {
 		int r = bsn_sys_unlinkat(dirfd, name, AT_REMOVEDIR);
@@ -191,7 +188,7 @@ static int remove_cgroups(int dirfd, const char *name)
 		for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
 			if (entry->d_type != DT_DIR || bsn_streq(entry->d_name, ".") || bsn_streq(entry->d_name, ".."))
 				continue;
-			r = remove_cgroups(fd, entry->d_name);
+			r = bsn_cgroup_remove_dirs(fd, entry->d_name);
 			if (r < 0)
 				return r;
 		}
@@ -224,7 +221,7 @@ int bsn_cgroup_destroy(const struct bsn_cgroup_tree *tree, const char *path, str
 		r = kill_and_wait(tree, path, err);
 		if (r < 0)
 			return r;
-		r = remove_cgroups(tree->fd, path);
+		r = bsn_cgroup_remove_dirs(tree->fd, path);
 	}
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot remove the cgroup \"%s/%s\"", tree->mount, path) : 0;
 }
@@ -238,7 +235,7 @@ int bsn_cgroup_remove_empty(const struct bsn_cgroup_tree *tree, const char *path
 		return bsn_fail_sys(err, -fd, "cannot open the cgroup \"%s/%s\"", tree->mount, path);
 	if (bsn_cgroup_populated(fd) > 0)
 		return bsn_fail(err, BASIN_BUSY, EBUSY, "the cgroup \"%s/%s\" has processes in it", tree->mount, path);
-	int r = tree->fake ? bsn_remove_tree(tree->fd, path) : remove_cgroups(tree->fd, path);
+	int r = tree->fake ? bsn_remove_tree(tree->fd, path) : bsn_cgroup_remove_dirs(tree->fd, path);
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot remove the cgroup \"%s/%s\"", tree->mount, path) : 0;
 }
 

@@ -14,4 +14,9 @@ int bsn_cgroup_write_knobs(int fd, bool create, const struct bsn_cgroup_resource
 /* Enables the controllers on every level above path, so that path has their files. */
 int bsn_cgroup_enable(const struct bsn_cgroup_tree *tree, const char *path, uint32_t mask, struct basin_error *err);
 
+/*
+ * rmdir of dirfd/name and of the cgroups in it, deepest first. A cgroup that has only just become empty can be busy for a moment.
+ */
+int bsn_cgroup_remove_dirs(int dirfd, const char *name);
+
 #endif

@@ -18,6 +18,7 @@
 #include "runtime/console.h"
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
+#include "runtime/legacy.h"
 #include "runtime/seccomp.h"
 
 #define CONFIG_MAX (16 << 20)
@@ -36,6 +37,9 @@ void bsn_run_release(struct bsn_run *run)
 	free(run->config_text);
 	free(run->bundle);
 	free(run->cgroup_path);
+	free(run->legacy_text);
+	bsn_legacy_release(&run->legacy);
+	bsn_legacy_writes_release(&run->legacy_writes);
 	bsn_own_close(&run->cgroup);
 	bsn_own_close(&run->process);
 	bsn_own_close(&run->console);
@@ -99,6 +103,9 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 	/* Ours from its first moment: the payload may ask at once. */
 	if (run->config->process.terminal && options->console_socket == NULL)
 		bsn_console_size(&run->config->process.console_height, &run->config->process.console_width);
+	r = bsn_legacy_prepare(run, err);
+	if (r < 0)
+		return r;
 	if (run->config->seccomp.given) {
 		int root = -1;
 		r = bsn_container_open_root(runtime, true, &root, err);
@@ -118,6 +125,7 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 		.no_new_keyring = options->no_new_keyring,
 		.init = options->init,
 		.rootfs_given = options->rootfs_fd >= 0,
+		.legacy = &run->legacy,
 	};
 	return bsn_plan_make(&request, &run->plan, err);
 }
@@ -133,7 +141,7 @@ int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 		return bsn_fail_sys(err, -r, "cannot make a channel to the container's first process");
 	run->child.channel = ends[0];
 	auto_fd int theirs = ends[1];
-	const struct bsn_list header = { .channel = theirs, .keep_fds = (uint32_t)keep_fds, .wait_open = run->plan->waits_go };
+	const struct bsn_list header = { .channel = theirs, .keep_fds = (uint32_t)keep_fds, .wait_open = run->plan->user };
 	r = bsn_list_write(&run->plan->list, header, run->handles, run->plan->handle_count, &list, err);
 	auto_fd int owned = list;
 	if (r < 0)
@@ -201,8 +209,10 @@ static int go(struct bsn_run *run, const struct bsn_process_config *process, str
 	int r = 0;
 	if (run->plan->new_user)
 		r = bsn_idmap_write(run->child.pid, &run->config->uid_maps, &run->config->gid_maps, err);
-	if (r >= 0)
+	if (r >= 0 && run->plan->user)
 		r = set_limits(run, process, err);
+	if (r >= 0)
+		r = bsn_legacy_join(&run->legacy, run->child.pid, err);
 	return r < 0 ? r : bsn_child_send(run->child.channel, BSN_MESSAGE_GO, -1, err);
 }
 
@@ -284,6 +294,7 @@ static int describe(struct bsn_run *run, struct basin_error *err)
 	run->state.rootfs = run->plan->root_path;
 	run->state.created = run->created;
 	run->state.cgroup = run->cgroup_path;
+	run->state.legacy = run->legacy_text;
 	run->state.managed = run->options->managed;
 	run->state.keyring = !run->options->no_new_keyring;
 	for (int kind = BSN_HOOK_START_CONTAINER; kind < BSN_HOOK_KINDS; kind++)

@@ -3,6 +3,7 @@
 #ifndef BSN_RUNTIME_APPLY_H
 #define BSN_RUNTIME_APPLY_H
 
+#include "pool/cgroup_legacy.h"
 #include "runtime/container.h"
 #include "runtime/plan.h"
 #include "runtime/process.h"
@@ -21,9 +22,12 @@ struct bsn_run {
 	struct bsn_state state;
 	char created[40];
 	char *cgroup_path;
-	int cgroup;   /* the directory; -1: none */
-	int *handles; /* one for each of the plan's */
-	int process;  /* exec: the pidfd of the container's init */
+	int cgroup;               /* the directory; -1: none */
+	struct bsn_legacy legacy; /* where it is in hierarchies of version 1 (runtime/legacy.h) */
+	struct bsn_legacy_writes legacy_writes;
+	char *legacy_text; /* as it is recorded; NULL: nowhere */
+	int *handles;      /* one for each of the plan's */
+	int process;       /* exec: the pidfd of the container's init */
 	struct bsn_child child;
 	int console; /* the terminal's master; -1: none */
 	bool made;   /* the container's directory is ours to remove */

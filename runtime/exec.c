@@ -13,6 +13,7 @@
 #include "runtime/attend.h"
 #include "runtime/console.h"
 #include "runtime/exec_cgroup.h"
+#include "runtime/legacy.h"
 #include "runtime/pidfile.h"
 
 /* The process to run: the one in process_json, or the container's own with the options' changes. Both live in `process`. */
@@ -147,6 +148,8 @@ static int open_container(struct bsn_run *run, const struct bsn_runtime *runtime
 	if (run->process < 0)
 		return bsn_fail_sys(err, -run->process, "cannot hold container \"%s\"", options->id);
 	r = bsn_exec_cgroup(run, options, err);
+	if (r >= 0)
+		r = bsn_legacy_take(&run->state, &run->legacy, err);
 	return r < 0 ? r : bsn_container_config(&run->container, &run->config, err);
 }
 
@@ -164,6 +167,7 @@ static int make_plan(struct bsn_run *run, const struct bsn_config *process, cons
 		.id = options->id,
 		.filter = run->filter,
 		.no_new_keyring = !run->state.keyring,
+		.legacy = run->legacy.count > 0,
 	};
 	return bsn_plan_make_exec(&request, &run->plan, err);
 }

@@ -108,6 +108,18 @@ static int open_cgroup(const struct bsn_run *run, const struct bsn_handle *handl
 	return r < 0 ? r : bsn_fd_give(&fd);
 }
 
+static int open_legacy(const struct bsn_run *run, const struct bsn_handle *handle, struct basin_error *err)
+{
+	auto_fd int place = bsn_legacy_open(handle->path, err);
+	if (place < 0)
+		return place;
+	auto_fd int fd = bsn_sys_open_tree(place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+	if (fd < 0)
+		return bsn_fail_sys(err, -fd, "cannot mount the cgroup \"%s\"", handle->path);
+	int r = dress(run, fd, handle->mount, "cgroup", err);
+	return r < 0 ? r : bsn_fd_give(&fd);
+}
+
 static int open_namespace(const char *path, struct basin_error *err)
 {
 	int fd = bsn_sys_openat(AT_FDCWD, path, O_RDONLY, 0);
@@ -125,6 +137,8 @@ static int open_handle(struct bsn_run *run, const struct bsn_handle *handle, str
 		return open_bind(run, handle, err);
 	case BSN_HANDLE_CGROUP:
 		return open_cgroup(run, handle, err);
+	case BSN_HANDLE_LEGACY:
+		return open_legacy(run, handle, err);
 	case BSN_HANDLE_NAMESPACE:
 		return open_namespace(handle->path, err);
 	case BSN_HANDLE_START:

@@ -130,7 +130,8 @@ static void plan_entry(struct bsn_plan *plan, const struct bsn_plan_request *req
 
 	plan->new_user = is_new(config, BSN_NS_USER);
 	plan->forks = needs_fork(config);
-	plan->waits_go = user;
+	plan->user = user;
+	plan->waits_go = user || (request->legacy != NULL && request->legacy->count > 0);
 	plan->clone_flags = plan->forks ? 0 : flags;
 	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
 	if (needs_proc(config))
@@ -341,7 +342,8 @@ int bsn_plan_make_exec(const struct bsn_plan_exec *request, struct bsn_plan **re
 	uint64_t flags = join_flags(request->config);
 	bool user = request->config->namespaces[BSN_NS_USER].given;
 	plan->forks = (flags & (CLONE_NEWPID | CLONE_NEWTIME)) != 0;
-	plan->waits_go = user;
+	plan->user = user;
+	plan->waits_go = user || request->legacy;
 	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
 	bsn_plan_affinity(plan, process->cpu_initial);
 	if (process->oom_score_adj_given || process->apparmor_profile != NULL || process->selinux_label != NULL)

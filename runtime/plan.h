@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/own.h"
+#include "pool/cgroup_legacy.h"
 #include "runtime/config.h"
 #include "runtime/list.h"
 #include "runtime/runtime.h"
@@ -22,6 +23,7 @@ enum bsn_handle_kind {
 	BSN_HANDLE_ROOT,      /* the container's root, detached */
 	BSN_HANDLE_BIND,      /* mount->source, detached, with mount's attributes */
 	BSN_HANDLE_CGROUP,    /* the container's cgroup directory, detached, with mount's attributes */
+	BSN_HANDLE_LEGACY,    /* the same of one in a hierarchy of version 1, at path */
 	BSN_HANDLE_NAMESPACE, /* the namespace at path */
 	BSN_HANDLE_PROCESS,   /* the pidfd of a container's init, for exec */
 	BSN_HANDLE_START      /* the start socket, listening */
@@ -43,7 +45,8 @@ struct bsn_plan_request {
 	bool no_pivot;
 	bool no_new_keyring;
 	bool init;
-	bool rootfs_given; /* the caller has a detached root */
+	bool rootfs_given;               /* the caller has a detached root */
+	const struct bsn_legacy *legacy; /* its places in version 1; NULL: none */
 };
 
 struct bsn_plan {
@@ -53,7 +56,8 @@ struct bsn_plan {
 	uint64_t clone_flags;  /* of the first clone3 */
 	bool forks;            /* the first process is a joiner: FORKED comes with the pid that counts */
 	bool new_user;
-	bool waits_go;   /* the parent writes maps and limits, then sends GO */
+	bool user;       /* a user namespace is involved */
+	bool waits_go;   /* the parent writes maps and limits, moves it into cgroups of version 1, then sends GO */
 	bool hooks;      /* the child will send HOOKS */
 	bool console;    /* the child will send CONSOLE */
 	bool ready;      /* the child will send READY */
@@ -73,6 +77,7 @@ struct bsn_plan_exec {
 	const char *id;
 	const struct bsn_seccomp_filter *filter;
 	bool no_new_keyring;
+	bool legacy; /* it has cgroups of version 1 to be moved into */
 };
 
 int bsn_plan_make_exec(const struct bsn_plan_exec *request, struct bsn_plan **ret_plan, struct basin_error *err);

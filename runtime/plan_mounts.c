@@ -79,6 +79,32 @@ static void plan_cgroup_bind(struct bsn_plan *plan, const struct bsn_mount *moun
 	op->fd = bsn_plan_handle(plan, BSN_HANDLE_CGROUP, NULL, mount);
 }
 
+/* As programs for version 1 expect it: a directory for each hierarchy that the container is in, and "unified" for version 2. */
+static void plan_cgroup_legacy(struct bsn_plan *plan, const struct bsn_plan_request *request, const struct bsn_mount *mount)
+{
+	static const char *const options[] = { "source=tmpfs", "mode=755" };
+	const struct bsn_legacy *legacy = request->legacy;
+	uint32_t type = bsn_list_text(&plan->list, "tmpfs");
+	uint32_t vector = bsn_list_vector(&plan->list, options, 2);
+	struct bsn_op *op = bsn_list_add_text(&plan->list, BSN_OP_MOUNT, mount->destination);
+	op->text[1] = type;
+	op->text[2] = vector;
+	op->number[0] = mount->attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY;
+	op->number[1] = propagation_of(mount);
+	for (size_t i = 0; i <= legacy->count; i++) {
+		const struct bsn_legacy_place *place = i < legacy->count ? &legacy->places[i] : NULL;
+		uint32_t source = bsn_list_text(&plan->list, "cgroup");
+		op = bsn_list_add_text(
+			&plan->list, BSN_OP_ATTACH,
+			bsn_arena_format(plan->arena, "%s/%s", mount->destination, place != NULL ? place->name : "unified"));
+		op->text[1] = source;
+		op->fd = place != NULL ? bsn_plan_handle(plan, BSN_HANDLE_LEGACY, place->path, mount)
+				       : bsn_plan_handle(plan, BSN_HANDLE_CGROUP, NULL, mount);
+	}
+	if ((mount->attr_set & MOUNT_ATTR_RDONLY) != 0)
+		bsn_list_add_text(&plan->list, BSN_OP_REMOUNT, mount->destination)->number[0] = MOUNT_ATTR_RDONLY;
+}
+
 static bool id_is_mapped(const struct bsn_config *config, const struct bsn_id_maps *maps, unsigned long id)
 {
 	if (!config->namespaces[BSN_NS_USER].given || maps->count == 0)
@@ -190,6 +216,8 @@ int bsn_plan_mounts(struct bsn_plan *plan, const struct bsn_plan_request *reques
 			plan_remount(plan, mount);
 		else if (mount->bind)
 			r = plan_bind(plan, request, mount, err);
+		else if (is_type(mount, "cgroup") && request->legacy != NULL && request->legacy->count > 0)
+			plan_cgroup_legacy(plan, request, mount);
 		else if (is_cgroup(mount) && !config->namespaces[BSN_NS_CGROUP].given)
 			plan_cgroup_bind(plan, mount);
 		else

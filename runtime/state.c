@@ -44,10 +44,10 @@ int bsn_state_format(const struct bsn_state *state, enum bsn_status status, char
 int bsn_state_write(int dir, const struct bsn_state *state, struct basin_error *err)
 {
 	auto_json json_t *json =
-		json_pack("{s:s, s:i, s:I, s:s, s:s*, s:s, s:s*, s:b, s:b, s:b, s:O*}", "id", state->id, "pid",
+		json_pack("{s:s, s:i, s:I, s:s, s:s*, s:s, s:s*, s:s*, s:b, s:b, s:b, s:O*}", "id", state->id, "pid",
 			  (int)state->init.pid, "start", (json_int_t)state->init.start, "bundle", state->bundle, "rootfs",
-			  state->rootfs, "created", state->created, "cgroup", state->cgroup, "managed", state->managed, "keyring",
-			  state->keyring, "hooks", state->hooks, "annotations", state->annotations);
+			  state->rootfs, "created", state->created, "cgroup", state->cgroup, "legacy", state->legacy, "managed",
+			  state->managed, "keyring", state->keyring, "hooks", state->hooks, "annotations", state->annotations);
 	if (json == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot write the state of container \"%s\"", state->id);
 	return bsn_json_write(dir, "state.json", json, false, err);
@@ -65,6 +65,8 @@ static int take_fields(struct bsn_state *state, struct basin_error *err)
 		r = bsn_json_get_string(json, "state", "created", &state->created, err);
 	if (r >= 0)
 		r = bsn_json_get_string(json, "state", "cgroup", &state->cgroup, err);
+	if (r >= 0)
+		r = bsn_json_get_string(json, "state", "legacy", &state->legacy, err);
 	if (r >= 0)
 		r = bsn_json_get_bool(json, "state", "managed", &state->managed, err);
 	if (r >= 0)

@@ -7,6 +7,7 @@
 #include "base/sys.h"
 #include "runtime/apply.h"
 #include "runtime/facts.h"
+#include "runtime/legacy.h"
 
 /* Root of the machine, not of a user namespace in which somebody started us. */
 static bool is_host_root(void)
@@ -55,6 +56,9 @@ static int intend_cgroup(void *data, struct bsn_str *value, struct basin_error *
 		return can_do_without(run->config) ? BSN_STEP_SKIP : r;
 	if (wanted != NULL && wanted[0] == '/') {
 		r = below_mount(wanted, path, err);
+		if (r >= 0 && !bsn_streq(tree->mount, "/sys/fs/cgroup") && bsn_legacy_frozen(path))
+			r = bsn_fail(err, BASIN_BUSY, EBUSY, "container's cgroup unexpectedly frozen: \"%s\" (thaw or remove it)",
+				     wanted);
 	} else {
 		r = wanted != NULL ? bsn_format(rest, sizeof(rest), "%s", wanted)
 				   : bsn_format(rest, sizeof(rest), "oci/%s", run->container.id);
@@ -200,6 +204,7 @@ static int undo_cgroup(void *world, const char *value, struct basin_error *err)
 }
 
 const struct bsn_step bsn_container_steps[] = {
+	{ "cgroup-v1", bsn_legacy_intend, bsn_legacy_apply, bsn_legacy_undo },
 	{ "cgroup", intend_cgroup, apply_cgroup, undo_cgroup },
 };
 const size_t bsn_container_step_count = sizeof(bsn_container_steps) / sizeof(bsn_container_steps[0]);

@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Hosts that hold controllers in cgroup version 1: limits are written there, what is not asked for is not joined, and nothing is left.
+. "$(dirname "$0")/lib.sh"
+# The sandbox covers the machine's cgroups with a tree of version 2; what is beneath is what this is about.
+umount /sys/fs/cgroup 2>/dev/null
+V1=/sys/fs/cgroup
+NAME=${T##*/}
+for controller in memory cpu cpuset pids; do
+	[ "$(stat -f -c %T $V1/$controller 2>/dev/null)" = cgroupfs ] || skip_all "no cgroup v1 $controller hierarchy is mounted at $V1/$controller"
+done
+[ "$(stat -f -c %T $V1/unified 2>/dev/null)" = cgroup2fs ] || skip_all "no cgroup v2 tree at $V1/unified"
+export BASIN_CGROUP_ROOT=$V1/unified/$NAME
+at_end() {
+	rmdir $V1/*/"$NAME" 2>/dev/null
+}
+make_rootfs
+B=$T/bundle
+value() { # FILE of container c
+	cat "$V1/${1%%.*}/$NAME/c/$1"
+}
+places() { # ID: the hierarchies that have a cgroup of it
+	(cd $V1 && ls -d ./*/"$NAME/$1" 2>/dev/null) | cut -d/ -f2 | xargs
+}
+config() {
+	make_bundle "$B" ".process.args = [\"sleep\", \"60\"] | .linux.cgroupsPath = \"/$NAME/c\" | .linux.resources = {devices: [{allow: false, access: \"rwm\"}]} | $1"
+}
+stop() {
+	"$BASIN" delete -f c
+}
+
+config .
+ok "a container without limits" "$BASIN" run -d -b "$B" c
+is "is in the v2 tree alone" "$(places c)" unified
+stop
+is "and leaves nothing" "$(places c)" ""
+
+config '.linux.resources += {memory: {limit: 33554432, reservation: 16777216, swap: 67108864, swappiness: 50, disableOOMKiller: true, kernel: 1000000},
+	cpu: {shares: 100, quota: 50000, period: 200000, burst: 1000, cpus: "0", mems: "0"}, pids: {limit: 20}}'
+ok "one with limits" "$BASIN" create -b "$B" c
+pid=$("$BASIN" state c | jq .pid)
+is "is where it asked for something" "$(places c)" "cpu cpuset memory pids unified"
+for file in memory.limit_in_bytes=33554432 memory.soft_limit_in_bytes=16777216 memory.memsw.limit_in_bytes=67108864 memory.swappiness=50 \
+	cpu.shares=100 cpu.cfs_quota_us=50000 cpu.cfs_period_us=200000 cpu.cfs_burst_us=1000 cpuset.cpus=0 cpuset.mems=0 pids.max=20; do
+	[ -e "$V1/${file%%.*}/$NAME/c/${file%%=*}" ] || { skip "${file%%=*}" "this kernel has no such file"; continue; }
+	is "${file%%=*}" "$(value "${file%%=*}")" "${file#*=}"
+done
+like "memory.oom_control" "$(value memory.oom_control)" 'oom_kill_disable 1'
+for controller in memory cpu cpuset pids; do
+	is "its first process is in $controller" "$(grep ":$controller:" "/proc/$pid/cgroup" | cut -d: -f3)" "/$NAME/c"
+done
+"$BASIN" start c
+ok "exec" "$BASIN" exec c sh -c 'cat /proc/self/cgroup'
+is "what exec runs is in them too" "$(grep -c -E ':(memory|cpu|cpuset|pids):/$' <<<"$OUT")" 4
+"$BASIN" kill c KILL
+within 5 "$BASIN" delete c
+is "leaves none of them" "$(places c)" ""
+
+config '.linux.resources += {pids: {limit: 20}} | .process.args = ["sh", "-c", "cat /sys/fs/cgroup/pids/pids.max; cat /proc/self/cgroup; ls /sys/fs/cgroup; touch /sys/fs/cgroup/x"]'
+run "$BASIN" run -b "$B" c
+like "inside, a cgroup mount has the hierarchies that it is in" "$OUT" '^20'
+like "as their roots" "$OUT" ':pids:/[[:space:]]'
+like "and version 2" "$OUT" 'unified'
+like "read-only as the config says" "$ERR" 'Read-only'
+
+config '.linux.resources += {pids: {limit: 3}} | .process.args = ["sh", "-c", "for i in 1 2 3 4 5 6; do sleep 5 & done; echo all"]'
+run "$BASIN" run -b "$B" c
+nok "a limit of tasks holds" test "$OUT" = all
+
+config '.linux.resources += {devices: [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 10, minor: 229, access: "rw"}]}'
+ok "one with device rules" "$BASIN" run -d -b "$B" c
+if [ -d $V1/devices ]; then
+	like "devices.list has its own" "$(value devices.list)" 'c 10:229 rw'
+	like "and what all have" "$(value devices.list)" 'c 1:3 rwm'
+else
+	skip "devices.list" "no devices hierarchy"
+fi
+stop
+
+config '.linux.resources += {unified: {"memory.min": "131072"}}'
+refused "files of version 2 for a controller in version 1" 1 'invalid configuration: linux.resources.unified."memory.min".*version|cgroup v1' "$BASIN" run -b "$B" c
+config '.linux.resources += {memory: {limit: 33554432}, pids: {limit: -1}, cpu: {period: 100}}'
+refused "a value that the kernel does not take" 1 'kernel does not take "100" for cpu.cfs_period_us' "$BASIN" run -b "$B" c
+is "leaves nothing" "$(places c)" ""
+mkdir -p $V1/pids/"$NAME/c"
+sleep 60 &
+echo $! >$V1/pids/"$NAME/c/cgroup.procs"
+config '.linux.resources += {pids: {limit: 5}}'
+refused "a cgroup that somebody else is in" 1 "container's cgroup is not empty" "$BASIN" run -b "$B" c
+ok "is left alone" test -d $V1/pids/"$NAME/c"
+kill %1
+wait
+rmdir $V1/pids/"$NAME/c"
+if [ -d $V1/freezer ]; then
+	mkdir -p $V1/freezer/"$NAME/c"
+	echo FROZEN >$V1/freezer/"$NAME/c/freezer.state"
+	config .
+	refused "a cgroup that is frozen" 1 "container's cgroup unexpectedly frozen" "$BASIN" run -b "$B" c
+	rmdir $V1/freezer/"$NAME/c"
+else
+	skip "a cgroup that is frozen" "no freezer hierarchy"
+fi
