@@ -77,6 +77,14 @@ $(B)/flags: FORCE
 	@echo '$(CC) $(HOT_CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(HOT_CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' >$@
 FORCE:
 
+# The commit that --version and features name is known to one file, so that a new one compiles only that.
+COMMIT := $(or $(shell git rev-parse --short=12 HEAD 2>/dev/null),unknown)
+$(B)/commit: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
+$(B)/obj/runtime/features.o $(B)/hot/runtime/features.o: $(B)/commit
+$(B)/obj/runtime/features.o $(B)/hot/runtime/features.o: ALL_CFLAGS += -DBASIN_COMMIT='"$(COMMIT)"'
+
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC      $<")

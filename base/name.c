@@ -16,10 +16,18 @@ static bool is_alnum_lower(char c)
 
 int bsn_name_check_id(const char *id, struct basin_error *err)
 {
+	/* The words before the colon are runc's, those behind it crun's. */
+	static const char words[] = "invalid container ID format";
 	size_t length = strlen(id);
 	size_t good = strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+.-");
-	if (length == 0 || length > ID_MAX || good != length || bsn_streq(id, ".") || bsn_streq(id, ".."))
-		return bsn_fail(err, BASIN_USAGE, EINVAL, "invalid container id \"%.100s\": use letters, digits and _+-.", id);
+	if (good != length)
+		return bsn_fail(err, BASIN_USAGE, EINVAL,
+				"%s: invalid character `%c` in the ID \"%.100s\", use letters, digits and _+-.", words,
+				(unsigned char)id[good] > ' ' && (unsigned char)id[good] < 0x7f ? id[good] : '?', id);
+	if (length == 0 || bsn_streq(id, ".") || bsn_streq(id, ".."))
+		return bsn_fail(err, BASIN_USAGE, EINVAL, "%s: \"%s\" is no name", words, id);
+	if (length > ID_MAX)
+		return bsn_fail(err, BASIN_USAGE, EINVAL, "%s: it has %zu characters, %d are possible", words, length, ID_MAX);
 	return 0;
 }
 

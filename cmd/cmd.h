@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "basin.h"
+#include "runtime/runtime.h"
 
 struct cmd_option {
 	int id;               /* what cmd_next returns; > 0, unique within the command */
@@ -24,20 +25,32 @@ struct cmd_option {
 		0, NULL, 0, NULL, NULL                                                                                           \
 	}
 
+/* Where --log sends messages. */
+enum cmd_log_kind { CMD_LOG_NONE, CMD_LOG_FILE, CMD_LOG_SYSLOG, CMD_LOG_JOURNAL };
+struct cmd_log {
+	enum cmd_log_kind kind;
+	const char *name; /* a file's path, or whom syslog and the journal name */
+};
+
+/* From the gravest on. */
+enum cmd_level { CMD_ERROR, CMD_WARNING, CMD_INFO, CMD_DEBUG };
+
 /* The flags before the command's name, the same for all. */
 struct cmd_global {
 	const char *root;
 	const char *data_root;
 	const char *cgroup_root;
-	const char *log; /* file for messages, instead of standard error only */
+	const char *program; /* the name that it was called by, for help and version: "basin" */
+	struct cmd_log log;  /* where messages go besides standard error */
 	bool log_json;
-	bool debug;
-	bool systemd_cgroup;
+	enum cmd_level level; /* what is said at all; --debug is CMD_DEBUG */
+	bool bare;            /* an OCI verb: engines put the runtime's name before its messages themselves */
+	enum bsn_cgroup_manager cgroup_manager;
+	enum bsn_rootless rootless;
 	struct basin_options open; /* the three roots as given, for basin_open */
 };
 
 /* What the functions of runtime/runtime.h want: the state root with its default filled in. -1: reported. */
-struct bsn_runtime;
 struct cmd_run;
 int cmd_runtime(const struct cmd_run *run, struct bsn_runtime *ret_runtime);
 
@@ -86,6 +99,9 @@ char **cmd_after_dashes(const struct cmd_run *run);
 /* Reports one line on stderr (and to --log) and returns the exit status that belongs to it: the error's code, or 1 for the OCI verbs. */
 int cmd_report(const struct cmd_run *run, const struct basin_error *err);
 int cmd_usage(const struct cmd_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* 1 and 0 as Go's strconv.ParseBool takes them; -1: neither. */
+int cmd_bool_parse(const char *text);
 
 /* Values of options; each reports and returns -1 on a malformed one. */
 int cmd_value_cpu(const struct cmd_run *run, const char *option, const char *value, int64_t *ret);

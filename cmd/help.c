@@ -26,25 +26,27 @@ static void print_entry(const struct cmd_entry *entry)
 	printf("  %-*s %s\n", NAME_COLUMN, shown, entry->summary);
 }
 
-void cmd_print_help(const struct cmd_entry *entries, size_t count)
+void cmd_print_help(const struct cmd_global *global, const struct cmd_entry *entries, size_t count)
 {
-	puts("usage: basin [options] command [options] [arguments]\n\ncontainers, as OCI engines drive them:");
+	printf("NAME:\n   %s - Open Container Initiative runtime, and environments in pools\n\n"
+	       "USAGE:\n   %s [options] command [options] [arguments]\n\nCONTAINERS, as OCI engines drive them:\n",
+	       global->program, global->program);
 	for (size_t i = 0; i < count; i++)
 		if (entries[i].noun[0] == '\0' && !entries[i].hidden)
 			print_entry(&entries[i]);
-	puts("\nenvironments, and what they live on:");
+	puts("\nENVIRONMENTS, and what they live on:");
 	for (size_t i = 0; i < count; i++)
 		if (entries[i].noun[0] != '\0' && !entries[i].hidden)
 			print_entry(&entries[i]);
-	puts("\noptions:");
+	puts("\nOPTIONS:");
 	for (const struct cmd_option *option = cmd_global_options; option->id != 0; option++)
 		print_option(option);
-	puts("\n\"basin COMMAND --help\" tells more; basin(1) tells all.");
+	printf("\n\"%s help COMMAND\" tells more; basin(1) tells all.\n", global->program);
 }
 
-void cmd_print_noun_help(const struct cmd_entry *entries, size_t count, const char *noun)
+void cmd_print_noun_help(const struct cmd_global *global, const struct cmd_entry *entries, size_t count, const char *noun)
 {
-	printf("usage: basin %s command [options] [arguments]\n\n", noun);
+	printf("USAGE:\n   %s %s command [options] [arguments]\n\nCOMMANDS:\n", global->program, noun);
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(entries[i].noun, noun) == 0 && !entries[i].hidden)
 			print_entry(&entries[i]);
@@ -55,18 +57,22 @@ void cmd_print_command_help(const struct cmd_run *run)
 	const struct cmd_option *option = run->command->options;
 	const char *arguments = run->command->arguments != NULL ? run->command->arguments : "";
 	bool any = option != NULL && option->id != 0;
-	printf("usage: basin%s%s%s%s%s%s%s\n\n%s\n", run->noun[0] != '\0' ? " " : "", run->noun, run->verb[0] != '\0' ? " " : "",
-	       run->verb, any ? " [options]" : "", arguments[0] != '\0' ? " " : "", arguments, run->summary);
+	char name[128];
+	snprintf(name, sizeof(name), "%s%s%s%s%s", run->global->program, run->noun[0] != '\0' ? " " : "", run->noun,
+		 run->verb[0] != '\0' ? " " : "", run->verb);
+	printf("NAME:\n   %s - %s\n\nUSAGE:\n   %s%s%s%s\n", name, run->summary, name, any ? " [options]" : "",
+	       arguments[0] != '\0' ? " " : "", arguments);
 	if (any)
-		puts("\noptions:");
+		puts("\nOPTIONS:");
 	for (; any && option->id != 0; option++)
 		print_option(option);
 }
 
-void cmd_print_version(void)
+void cmd_print_version(const struct cmd_global *global)
 {
-	/* Only what is really there: engines and people read the line as a promise. */
-	printf("basin version %s\nspec: 1.3.0\n+CAP +SECCOMP +EBPF\n", basin_version());
+	bool renamed = strcmp(global->program, "basin") != 0;
+	printf("%s version %s%s\ncommit: %s\nspec: 1.3.0\n%s\n", global->program, basin_version(), renamed ? " (basin)" : "",
+	       bsn_runtime_commit(), bsn_runtime_abilities());
 }
 
 static void list_options(const char *noun, const char *verb, const struct cmd_option *option)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options: one parser for every command. --name value, --name=value, -n value, -nvalue, -ab for flags; "--" ends them. */
+/*
+ * Options: one parser for every command. --name value, --name=value, -n value, -nvalue, -ab for flags; "--" ends them. Go programs, and so
+ * those who drive runc, write -name and --n as well: a word that is an option's whole name is that option, however many hyphens it has.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +38,23 @@ static const struct cmd_option *find_short(const struct cmd_command *command, ch
 	return NULL;
 }
 
+/* By its whole name, which for a Go program may be the letter too. */
+static const struct cmd_option *find_named(const struct cmd_command *command, const char *name)
+{
+	size_t length = strcspn(name, "=");
+	const struct cmd_option *option = find_long(command, name, length);
+	return option == NULL && length == 1 ? find_short(command, name[0]) : option;
+}
+
+int cmd_bool_parse(const char *text)
+{
+	static const char *const words[] = { "0", "1", "f", "t", "F", "T", "false", "true", "False", "True", "FALSE", "TRUE" };
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(text, words[i]) == 0)
+			return (int)(i % 2);
+	return -1;
+}
+
 /* The value behind an option that wants one: what is attached, or the next word. */
 static int take_value(struct cmd_run *run, const char *shown, const char *attached, const char **ret_value)
 {
@@ -48,29 +68,33 @@ static int take_value(struct cmd_run *run, const char *shown, const char *attach
 	return 0;
 }
 
-/* 0: a flag that was switched off again ("--force=false", as Go programs write it). */
-static int parse_long(struct cmd_run *run, const char *word, const char **ret_value)
+static void help_and_leave(const struct cmd_run *run)
 {
-	const char *name = word + 2;
+	cmd_print_command_help(run);
+	exit(0);
+}
+
+/* name points into word, behind its hyphens. 0: a flag that was switched off again ("--force=false", as Go programs write it). */
+static int parse_long(struct cmd_run *run, const char *word, const char *name, const char **ret_value)
+{
 	size_t length = strcspn(name, "=");
 	const char *attached = name[length] == '=' ? name + length + 1 : NULL;
-	const struct cmd_option *option = find_long(run->command, name, length);
+	const struct cmd_option *option = find_named(run->command, name);
 	if (option == NULL) {
-		if (strcmp(name, "help") == 0) {
-			cmd_print_command_help(run);
-			exit(0);
-		}
-		cmd_usage(run, "unknown option \"%.*s\"", (int)length + 2, word);
+		if (strcmp(name, "help") == 0 || strcmp(name, "h") == 0)
+			help_and_leave(run);
+		cmd_usage(run, "unknown option \"%.*s\"", (int)(name + length - word), word);
 		return -1;
 	}
 	*ret_value = NULL;
 	if (option->argument != NULL)
 		return take_value(run, word, attached, ret_value) < 0 ? -1 : option->id;
-	if (attached != NULL && strcmp(attached, "true") != 0 && strcmp(attached, "false") != 0) {
-		cmd_usage(run, "--%s takes no value", option->name);
+	int on = attached != NULL ? cmd_bool_parse(attached) : 1;
+	if (on < 0) {
+		cmd_usage(run, "--%s: \"%s\" is neither true nor false", option->name, attached);
 		return -1;
 	}
-	return attached != NULL && attached[0] == 'f' ? 0 : option->id;
+	return on ? option->id : 0;
 }
 
 /* run->inside points at the letters of "-abc" that are still to come. */
@@ -82,10 +106,8 @@ static int parse_short(struct cmd_run *run, const char **ret_value)
 	if (rest == NULL)
 		run->inside = NULL;
 	if (option == NULL) {
-		if (shown[1] == 'h') {
-			cmd_print_command_help(run);
-			exit(0);
-		}
+		if (shown[1] == 'h')
+			help_and_leave(run);
 		cmd_usage(run, "unknown option \"%s\"", shown);
 		return -1;
 	}
@@ -105,6 +127,12 @@ static bool is_dashes(struct cmd_run *run, const char *word)
 	return !run->rest || run->argument_count == run->command->stop_after;
 }
 
+/* What stands behind one hyphen: "bundle", "q=false" and "help", but not "it", which is two letters. */
+static bool is_name(const struct cmd_command *command, const char *name)
+{
+	return find_named(command, name) != NULL || strcmp(name, "help") == 0;
+}
+
 int cmd_next(struct cmd_run *run, const char **ret_value)
 {
 	if (run->inside != NULL)
@@ -117,8 +145,8 @@ int cmd_next(struct cmd_run *run, const char **ret_value)
 		} else if (run->rest || word[0] != '-' || word[1] == '\0') {
 			if (keep_argument(run, word) < 0)
 				return -1;
-		} else if (word[1] == '-') {
-			int id = parse_long(run, word, ret_value);
+		} else if (word[1] == '-' || (word[2] != '\0' && is_name(run->command, word + 1))) {
+			int id = parse_long(run, word, word + (word[1] == '-' ? 2 : 1), ret_value);
 			if (id != 0)
 				return id;
 		} else {

@@ -10,19 +10,37 @@
 
 #include "runtime/runtime.h"
 
-enum { ROOT = 1, DATA_ROOT, CGROUP_ROOT, LOG, LOG_FORMAT, DEBUG, SYSTEMD_CGROUP, CGROUP_MANAGER, ROOTLESS, VERSION, HELP };
+enum {
+	ROOT = 1,
+	DATA_ROOT,
+	CGROUP_ROOT,
+	LOG,
+	LOG_FORMAT,
+	LOG_LEVEL,
+	DEBUG,
+	SYSTEMD_CGROUP,
+	CGROUP_MANAGER,
+	ROOTLESS,
+	CRIU,
+	VERSION,
+	VERSION_TOO,
+	HELP
+};
 
 const struct cmd_option cmd_global_options[] = {
 	{ ROOT, "root", 0, "DIR", "state of running containers (BASIN_ROOT, /run/basin)" },
 	{ DATA_ROOT, "data-root", 0, "DIR", "what survives a reboot (BASIN_DATA_ROOT, /var/lib/basin)" },
 	{ CGROUP_ROOT, "cgroup-root", 0, "DIR", "basin's part of the cgroup tree (BASIN_CGROUP_ROOT, \"basin\")" },
-	{ LOG, "log", 0, "FILE", "append messages to this file too" },
+	{ LOG, "log", 0, "[file:]PATH|syslog:NAME|journald:NAME", "send messages there too" },
 	{ LOG_FORMAT, "log-format", 0, "text|json", "how messages are written to the log" },
+	{ LOG_LEVEL, "log-level", 0, "error|warning|info|debug", "leave out what is less grave" },
 	{ DEBUG, "debug", 0, NULL, "show what is done in detail" },
-	{ SYSTEMD_CGROUP, "systemd-cgroup", 0, NULL, "refused: basin manages cgroups itself" },
-	{ CGROUP_MANAGER, "cgroup-manager", 0, "cgroupfs", "the only manager there is" },
-	{ ROOTLESS, "rootless", 0, "auto|true|false", "accepted; basin finds out itself" },
+	{ SYSTEMD_CGROUP, "systemd-cgroup", 0, NULL, "the same as --cgroup-manager systemd" },
+	{ CGROUP_MANAGER, "cgroup-manager", 0, "cgroupfs|systemd|disabled", "who makes a container's cgroup" },
+	{ ROOTLESS, "rootless", 0, "auto|true|false", "whether a refused cgroup is no error" },
+	{ CRIU, "criu", 0, "PATH", "ignored, as in runc: the criu in PATH is used" },
 	{ VERSION, "version", 'v', NULL, "print the version" },
+	{ VERSION_TOO, "version", 'V', NULL, "the same" },
 	{ HELP, "help", 'h', NULL, "print this help" },
 	CMD_OPTIONS_END,
 };
@@ -36,14 +54,50 @@ static int set_log_format(struct cmd_run *run, struct cmd_global *global, const 
 	return -1;
 }
 
-static int set_cgroup_manager(struct cmd_run *run, struct cmd_global *global, const char *value)
+static int set_log(struct cmd_run *run, struct cmd_global *global, const char *value)
 {
-	if (strcmp(value, "systemd") == 0)
-		global->systemd_cgroup = true;
-	else if (strcmp(value, "cgroupfs") != 0) {
-		cmd_usage(run, "--cgroup-manager: \"%s\" is not supported, cgroupfs is", value);
+	cmd_log_parse(value, &global->log);
+	int r = cmd_log_check(&global->log);
+	if (r < 0) {
+		global->log.kind = CMD_LOG_NONE;
+		cmd_usage(run, "--log: cannot open \"%s\": %s", global->log.name, strerror(-r));
+	}
+	return r;
+}
+
+static int set_log_level(struct cmd_run *run, struct cmd_global *global, const char *value)
+{
+	int level = cmd_level_parse(value);
+	if (level < 0) {
+		cmd_usage(run, "--log-level: \"%s\" is none of error, warning, info, debug", value);
 		return -1;
 	}
+	global->level = (enum cmd_level)level;
+	return 0;
+}
+
+static int set_cgroup_manager(struct cmd_run *run, struct cmd_global *global, const char *value)
+{
+	static const char *const names[] = {
+		[BSN_CGROUPFS] = "cgroupfs", [BSN_SYSTEMD] = "systemd", [BSN_CGROUP_DISABLED] = "disabled"
+	};
+	for (int manager = BSN_CGROUPFS; manager <= BSN_CGROUP_DISABLED; manager++)
+		if (strcmp(value, names[manager]) == 0) {
+			global->cgroup_manager = (enum bsn_cgroup_manager)manager;
+			return 0;
+		}
+	cmd_usage(run, "--cgroup-manager: \"%s\" is none of cgroupfs, systemd, disabled", value);
+	return -1;
+}
+
+static int set_rootless(struct cmd_run *run, struct cmd_global *global, const char *value)
+{
+	int on = cmd_bool_parse(value);
+	if (on < 0 && strcmp(value, "auto") != 0) {
+		cmd_usage(run, "--rootless: \"%s\" is none of auto, true, false", value);
+		return -1;
+	}
+	global->rootless = on < 0 ? BSN_ROOTLESS_AUTO : on ? BSN_ROOTLESS_TRUE : BSN_ROOTLESS_FALSE;
 	return 0;
 }
 
@@ -63,20 +117,27 @@ static enum outcome set_global(struct cmd_run *run, struct cmd_global *global, i
 		global->cgroup_root = value;
 		return GO_ON;
 	case LOG:
-		global->log = value;
-		return GO_ON;
+		return set_log(run, global, value) < 0 ? WRONG : GO_ON;
 	case LOG_FORMAT:
 		return set_log_format(run, global, value) < 0 ? WRONG : GO_ON;
+	case LOG_LEVEL:
+		return set_log_level(run, global, value) < 0 ? WRONG : GO_ON;
 	case DEBUG:
-		global->debug = true;
+		global->level = CMD_DEBUG;
 		return GO_ON;
 	case SYSTEMD_CGROUP:
-		global->systemd_cgroup = true;
+		global->cgroup_manager = BSN_SYSTEMD;
 		return GO_ON;
 	case CGROUP_MANAGER:
 		return set_cgroup_manager(run, global, value) < 0 ? WRONG : GO_ON;
+	case ROOTLESS:
+		return set_rootless(run, global, value) < 0 ? WRONG : GO_ON;
+	case CRIU:
+		cmd_report_line(global, CMD_WARNING, "--criu is ignored: the criu in PATH is used");
+		return GO_ON;
 	case VERSION:
-		cmd_print_version();
+	case VERSION_TOO:
+		cmd_print_version(global);
 		return DONE;
 	case HELP:
 		return WANTS_HELP;
@@ -130,8 +191,9 @@ static int refuse_systemd(struct cmd_run *run)
 	return cmd_report(run, &err);
 }
 
-static int run_entry(const struct cmd_entry *entry, const struct cmd_global *global, int argc, char **argv)
+static int run_entry(const struct cmd_entry *entry, struct cmd_global *global, int argc, char **argv)
 {
+	global->bare = entry->noun[0] == '\0';
 	struct cmd_run run = {
 		.global = global,
 		.noun = entry->noun,
@@ -142,69 +204,115 @@ static int run_entry(const struct cmd_entry *entry, const struct cmd_global *glo
 		.argv = argv,
 		.dashes = -1,
 	};
-	int status = global->systemd_cgroup ? refuse_systemd(&run) : entry->command->run(&run);
+	int status = global->cgroup_manager == BSN_SYSTEMD ? refuse_systemd(&run) : entry->command->run(&run);
 	free(run.arguments);
 	return status;
 }
 
-/* words: the command's name and all behind it. */
-static int dispatch(struct cmd_run *top, const struct cmd_entry *entries, size_t count, char **argv, int (*other)(char **argv))
+/* The table of a program, and what its main gave it. */
+struct program {
+	struct cmd_global *global;
+	const struct cmd_entry *entries;
+	size_t count;
+	char **argv;
+	int (*other)(char **argv);
+};
+
+/* The entry that the words name, and how many of them that takes; NULL: *ret_status says how that was answered. */
+static const struct cmd_entry *choose(struct cmd_run *top, const struct program *program, int words, char **word, int *ret_skip,
+				      int *ret_status)
 {
+	const struct cmd_entry *entries = program->entries;
+	const struct cmd_entry *entry = find_entry(entries, program->count, "", word[0]);
+	*ret_skip = 1;
+	if (entry != NULL)
+		return entry;
+	if (!is_noun(entries, program->count, word[0])) {
+		/* The second half is runc's. */
+		*ret_status = cmd_usage(top, "unknown command \"%s\" (No help topic for '%s')", word[0], word[0]);
+		return NULL;
+	}
+	entry = find_entry(entries, program->count, word[0], "");
+	if (entry != NULL)
+		return entry;
+	*ret_skip = 2;
+	if (words < 2 || strcmp(word[1], "--help") == 0 || strcmp(word[1], "-h") == 0) {
+		cmd_print_noun_help(program->global, entries, program->count, word[0]);
+		*ret_status = words < 2 ? BASIN_USAGE : 0;
+		return NULL;
+	}
+	entry = find_entry(entries, program->count, word[0], word[1]);
+	if (entry == NULL) {
+		top->noun = word[0];
+		*ret_status = cmd_usage(top, "\"%s\" is not one of its commands", word[1]);
+	}
+	return entry;
+}
+
+/* top->arguments: the command's name and all behind it. */
+static int dispatch(struct cmd_run *top, const struct program *program)
+{
+	static char help[] = "--help";
 	int words = top->argument_count;
 	char **word = top->arguments;
-	const struct cmd_entry *entry = NULL;
-	int skip = 1;
+	int skip;
+	int status;
 	if (strcmp(word[0], "__table") == 0) {
-		cmd_print_listing(entries, count);
+		cmd_print_listing(program->entries, program->count);
 		return 0;
 	}
-	if (is_noun(entries, count, word[0])) {
-		entry = find_entry(entries, count, word[0], "");
-		if (entry == NULL && (words < 2 || strcmp(word[1], "--help") == 0 || strcmp(word[1], "-h") == 0)) {
-			cmd_print_noun_help(entries, count, word[0]);
-			return words < 2 ? BASIN_USAGE : 0;
-		}
-		if (entry == NULL) {
-			entry = find_entry(entries, count, word[0], word[1]);
-			skip = 2;
-		}
-		if (entry == NULL) {
-			top->noun = word[0];
-			return cmd_usage(top, "\"%s\" is not one of its commands", word[1]);
-		}
-	} else {
-		entry = find_entry(entries, count, "", word[0]);
-	}
+	bool helping = words > 1 && strcmp(word[0], "help") == 0;
+	word += helping;
+	words -= helping;
+	const struct cmd_entry *entry = choose(top, program, words, word, &skip, &status);
 	if (entry == NULL)
-		return cmd_usage(top, "unknown command \"%s\"", word[0]);
+		return helping && words < 2 && status == BASIN_USAGE ? 0 : status;
+	if (entry->command != NULL && helping)
+		return run_entry(entry, program->global, 1, (char *[]){ help, NULL });
 	if (entry->command != NULL)
-		return run_entry(entry, top->global, words - skip, word + skip);
-	if (other != NULL)
-		return other(argv);
+		return run_entry(entry, program->global, words - skip, word + skip);
+	if (program->other != NULL)
+		return program->other(program->argv);
 	return cmd_usage(top, "\"%s\" is a command of basin, not of basin-manage", word[0]);
+}
+
+/* Help and version speak of the program by the name that it was called by: one may be installed in another's place. */
+static const char *name_of(const char *argv0)
+{
+	const char *slash = strrchr(argv0, '/');
+	const char *name = slash != NULL ? slash + 1 : argv0;
+	return name[0] != '\0' && strcmp(name, "basin-manage") != 0 ? name : "basin";
 }
 
 int cmd_program(int argc, char **argv, const struct cmd_entry *entries, size_t count, int (*other)(char **argv))
 {
 	static const struct cmd_command top_command = { .options = cmd_global_options, .stop_after = 1 };
-	struct cmd_global global = { 0 };
+	struct cmd_global global = { .program = "basin", .level = CMD_INFO };
 	struct cmd_run top = {
-		.global = &global, .noun = "", .verb = "", .command = &top_command, .argc = argc - 1, .dashes = -1
+		.global = &global,
+		.noun = "",
+		.verb = "",
+		.command = &top_command,
+		.argc = argc - 1,
+		.dashes = 0 /* a "--" is the command's */
 	};
-	top.argv = argc > 0 ? argv + 1 : argv;
+	const struct program program = { &global, entries, count, argv, other };
 	if (argc < 1)
 		return BASIN_USAGE;
+	top.argv = argv + 1;
+	global.program = name_of(argv[0]);
 	enum outcome outcome = read_global(&top, &global);
 	if (outcome == DONE)
 		return 0;
 	if (outcome == WRONG)
 		return BASIN_FAILED;
-	if (outcome == WANTS_HELP || top.argument_count == 0) {
-		cmd_print_help(entries, count);
-		return outcome == WANTS_HELP ? 0 : BASIN_USAGE;
+	bool help = outcome == WANTS_HELP || (top.argument_count == 1 && strcmp(top.arguments[0], "help") == 0);
+	if (help || top.argument_count == 0) {
+		cmd_print_help(&global, entries, count);
+		return help ? 0 : BASIN_USAGE;
 	}
 	cmd_report_library(&global);
-	int status = dispatch(&top, entries, count, argv, other);
+	int status = dispatch(&top, &program);
 	free(top.arguments);
 	return status;
 }
@@ -233,6 +341,14 @@ int cmd_runtime(const struct cmd_run *run, struct bsn_runtime *ret_runtime)
 		cmd_usage(run, "--root is too long");
 		return -1;
 	}
-	*ret_runtime = (struct bsn_runtime){ .root = root, .cgroup_root = global->cgroup_root, .debug = global->debug };
+	if (root[strspn(root, "/.")] == '\0') {
+		cmd_usage(run, "--root must not be /");
+		return -1;
+	}
+	*ret_runtime = (struct bsn_runtime){ .root = root,
+					     .cgroup_root = global->cgroup_root,
+					     .debug = global->level == CMD_DEBUG,
+					     .cgroup_manager = global->cgroup_manager,
+					     .rootless = global->rootless };
 	return 0;
 }

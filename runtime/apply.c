@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/io.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "runtime/console.h"
@@ -157,6 +158,8 @@ int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 	r = bsn_child_start(&start, &run->child, err);
 	if (r < 0)
 		return r;
+	bsn_debug("nsexec container setup: process %d cloned, namespaces %#llx", (int)run->child.pid,
+		  (unsigned long long)run->plan->clone_flags);
 	/* The child has them now. The start socket among them must not stay open here: it would hide that the child is gone. */
 	for (size_t i = 0; i < run->plan->handle_count; i++)
 		bsn_own_close(&run->handles[i]), run->handles[i] = -1;
@@ -243,6 +246,16 @@ static int take_console(struct bsn_run *run, int fd, struct basin_error *err)
 	return r;
 }
 
+/* The last rung. The words of the debug lines are runc's, whose log people search for them. */
+static int climbed(const struct bsn_run *run, int result)
+{
+	if (run->made)
+		bsn_debug("init: closing the pipe to signal completion");
+	else
+		bsn_debug("setns_init: about to exec");
+	return result;
+}
+
 int bsn_run_follow(struct bsn_run *run, struct basin_error *err)
 {
 	struct bsn_message message;
@@ -252,13 +265,13 @@ int bsn_run_follow(struct bsn_run *run, struct basin_error *err)
 		if (r < 0)
 			return r;
 		if (r == 0)
-			return 1;
+			return climbed(run, 1);
 		if (message.type == BSN_MESSAGE_HOOKS && run->plan->hooks)
 			r = run_hooks(run, err);
 		else if (message.type == BSN_MESSAGE_CONSOLE && run->plan->console)
 			r = take_console(run, bsn_fd_give(&fd), err);
 		else if (message.type == BSN_MESSAGE_READY && run->plan->ready)
-			return 0;
+			return climbed(run, 0);
 		else
 			r = bsn_fail(err, BASIN_INTERNAL, EPROTO, "the container's first process sent message %u out of order",
 				     message.type);
@@ -289,6 +302,7 @@ static int describe(struct bsn_run *run, struct basin_error *err)
 	if (r < 0)
 		run->state.init = (struct bsn_process){ .pid = run->child.pid };
 	stamp(run);
+	run->state.oci_version = run->config->oci_version;
 	run->state.id = run->options->id;
 	run->state.bundle = run->bundle;
 	run->state.rootfs = run->plan->root_path;
@@ -296,6 +310,7 @@ static int describe(struct bsn_run *run, struct basin_error *err)
 	run->state.cgroup = run->cgroup_path;
 	run->state.legacy = run->legacy_text;
 	run->state.managed = run->options->managed;
+	run->state.host_pids = !run->config->namespaces[BSN_NS_PID].given || run->config->namespaces[BSN_NS_PID].path != NULL;
 	run->state.keyring = !run->options->no_new_keyring;
 	for (int kind = BSN_HOOK_START_CONTAINER; kind < BSN_HOOK_KINDS; kind++)
 		run->state.hooks |= run->config->hooks[kind].count > 0;
@@ -308,7 +323,11 @@ int bsn_run_enter(struct bsn_run *run, const struct bsn_process_config *process,
 	int r = run->plan->forks ? take_successor(run, err) : 0;
 	if (r >= 0 && run->made)
 		r = describe(run, err);
-	return r >= 0 && run->plan->waits_go ? go(run, process, err) : r;
+	if (r >= 0 && run->plan->waits_go)
+		r = go(run, process, err);
+	if (r >= 0)
+		bsn_debug("child process in init(): pid %d", (int)run->child.pid);
+	return r;
 }
 
 static int write_config(const struct bsn_run *run, struct basin_error *err)

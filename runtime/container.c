@@ -58,7 +58,7 @@ int bsn_container_make(const struct bsn_runtime *runtime, const char *id, struct
 	r = bsn_sys_mkdirat(container.root, id, 0711);
 	if (r == -EEXIST)
 		return bsn_fail(err, BASIN_EXISTS, EEXIST,
-				"container \"%s\" already exists: remove it with delete, or use another id", id);
+				"container with given ID already exists: \"%s\"; remove it with delete, or use another id", id);
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot make the directory of container \"%s\"", id);
 	container.dir = bsn_sys_openat(container.root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
@@ -95,12 +95,12 @@ int bsn_container_open(const struct bsn_runtime *runtime, const char *id, bool l
 	container.dir =
 		container.root < 0 ? container.root : bsn_sys_openat(container.root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (container.dir == -ENOENT)
-		return bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "container \"%s\" does not exist", id);
+		return bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "container does not exist: \"%s\"", id);
 	if (container.dir < 0)
 		return bsn_fail_sys(err, -container.dir, "cannot open the directory of container \"%s\"", id);
 	r = lock ? take_lock(&container, LOCK_WAIT_MS, err) : 0;
 	if (r >= 0 && lock && !still_there(&container))
-		r = bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "container \"%s\" does not exist", id);
+		r = bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "container does not exist: \"%s\"", id);
 	if (r < 0)
 		return r;
 	*ret_container = container;

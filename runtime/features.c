@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `basin features`: features.md and features-linux.md of the runtime-spec. Docker and containerd read it; it says what is true here. */
+/*
+ * `basin features`: features.md and features-linux.md of the runtime-spec, and what --version says of it. Docker and containerd read it; it
+ * says what this runtime does, whatever the host can. What becomes true changes here and nowhere else.
+ */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -8,6 +12,35 @@
 #include "runtime/mount_options.h"
 #include "runtime/runtime.h"
 #include "runtime/seccomp.h"
+
+#ifndef BASIN_COMMIT
+#define BASIN_COMMIT "unknown"
+#endif
+
+enum {
+	CGROUP_V1 = 0,
+	SYSTEMD = 0,
+	SYSTEMD_USER = 0,
+	APPARMOR = 1,
+	SELINUX = 0,
+	INTEL_RDT = 0,
+	NET_DEVICES = 0,
+	SECCOMP_NOTIFY = 0,
+	CHECKPOINT = 0,
+};
+
+const char *bsn_runtime_commit(void)
+{
+	return BASIN_COMMIT;
+}
+
+const char *bsn_runtime_abilities(void)
+{
+	static char words[128];
+	snprintf(words, sizeof(words), "%s%s%s+CAP +SECCOMP +EBPF%s", SYSTEMD ? "+SYSTEMD " : "", SELINUX ? "+SELINUX " : "",
+		 APPARMOR ? "+APPARMOR " : "", CHECKPOINT ? " +CRIU" : "");
+	return words;
+}
 
 static json_t *list_hooks(void)
 {
@@ -62,8 +95,11 @@ static json_t *seccomp_features(void)
 {
 	return json_pack(
 		"{s:b, s:o, s:o, s:o, s:o, s:o}", "enabled", 1, "actions",
-		list_words("SCMP_ACT_ALLOW SCMP_ACT_ERRNO SCMP_ACT_KILL SCMP_ACT_KILL_PROCESS SCMP_ACT_KILL_THREAD SCMP_ACT_LOG "
-			   "SCMP_ACT_TRACE SCMP_ACT_TRAP"),
+		list_words(SECCOMP_NOTIFY
+				   ? "SCMP_ACT_ALLOW SCMP_ACT_ERRNO SCMP_ACT_KILL SCMP_ACT_KILL_PROCESS SCMP_ACT_KILL_THREAD "
+				     "SCMP_ACT_LOG SCMP_ACT_NOTIFY SCMP_ACT_TRACE SCMP_ACT_TRAP"
+				   : "SCMP_ACT_ALLOW SCMP_ACT_ERRNO SCMP_ACT_KILL SCMP_ACT_KILL_PROCESS SCMP_ACT_KILL_THREAD "
+				     "SCMP_ACT_LOG SCMP_ACT_TRACE SCMP_ACT_TRAP"),
 		"operators",
 		list_words("SCMP_CMP_EQ SCMP_CMP_GE SCMP_CMP_GT SCMP_CMP_LE SCMP_CMP_LT SCMP_CMP_MASKED_EQ SCMP_CMP_NE"), "archs",
 		list_words("SCMP_ARCH_AARCH64 SCMP_ARCH_ARM SCMP_ARCH_MIPS SCMP_ARCH_MIPS64 SCMP_ARCH_MIPS64N32 SCMP_ARCH_MIPSEL "
@@ -79,21 +115,45 @@ static json_t *seccomp_features(void)
 			   "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"));
 }
 
+static json_t *memory_policy_features(void)
+{
+	return json_pack("{s:o, s:o}", "modes",
+			 list_words("MPOL_BIND MPOL_DEFAULT MPOL_INTERLEAVE MPOL_LOCAL MPOL_PREFERRED MPOL_PREFERRED_MANY "
+				    "MPOL_WEIGHTED_INTERLEAVE"),
+			 "flags", list_words("MPOL_F_NUMA_BALANCING MPOL_F_RELATIVE_NODES MPOL_F_STATIC_NODES"));
+}
+
 static json_t *linux_features(void)
 {
-	return json_pack("{s:o, s:o, s:{s:b, s:b, s:b, s:b, s:b}, s:o, s:{s:b}, s:{s:b}, s:{s:b}, s:{s:{s:b}}}", "namespaces",
-			 list_namespaces(), "capabilities", list_capabilities(), "cgroup", "v1", 0, "v2", 1, "systemd", 0,
-			 "systemdUser", 0, "rdma", 1, "seccomp", seccomp_features(), "apparmor", "enabled", 0, "selinux",
-			 "enabled", 0, "intelRdt", "enabled", 0, "mountExtensions", "idmap", "enabled", 1);
+	return json_pack(
+		"{s:o, s:o, s:{s:b, s:b, s:b, s:b, s:b}, s:o, s:{s:b}, s:{s:b}, s:{s:b, s:b, s:b}, s:o, s:{s:{s:b}}, s:{s:b}}",
+		"namespaces", list_namespaces(), "capabilities", list_capabilities(), "cgroup", "v1", CGROUP_V1, "v2", 1,
+		"systemd", SYSTEMD, "systemdUser", SYSTEMD_USER, "rdma", 1, "seccomp", seccomp_features(), "apparmor", "enabled",
+		APPARMOR, "selinux", "enabled", SELINUX, "intelRdt", "enabled", INTEL_RDT, "schemata", INTEL_RDT, "monitoring",
+		INTEL_RDT, "memoryPolicy", memory_policy_features(), "mountExtensions", "idmap", "enabled", 1, "netDevices",
+		"enabled", NET_DEVICES);
+}
+
+/* Keys of runc's and crun's that engines look for (podman: whether checkpoint can be had), beside our own. */
+static json_t *annotation_features(void)
+{
+	json_t *annotations = json_pack("{s:s, s:s, s:s}", "io.github.seccomp.libseccomp.version", bsn_seccomp_version(),
+					"org.basin.version", basin_version(), "org.basin.commit", BASIN_COMMIT);
+	if (CHECKPOINT) {
+		json_object_set_new(annotations, "org.opencontainers.runc.checkpoint.enabled", json_string("true"));
+		json_object_set_new(annotations, "run.oci.crun.checkpoint.enabled", json_string("true"));
+	}
+	return annotations;
 }
 
 int bsn_runtime_features(char **ret_json, struct basin_error *err)
 {
+	/* A trailing dot: every key that begins so. */
 	auto_json json_t *features =
-		json_pack("{s:s, s:s, s:o, s:o, s:o, s:{s:s, s:s}, s:[s]}", "ociVersionMin", BSN_OCI_VERSION_MIN, "ociVersionMax",
+		json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:[s, s, s]}", "ociVersionMin", BSN_OCI_VERSION_MIN, "ociVersionMax",
 			  BSN_OCI_VERSION, "hooks", list_hooks(), "mountOptions", list_mount_options(), "linux", linux_features(),
-			  "annotations", "io.github.seccomp.libseccomp.version", bsn_seccomp_version(), "org.basin.version",
-			  basin_version(), "potentiallyUnsafeConfigAnnotations", "run.oci.");
+			  "annotations", annotation_features(), "potentiallyUnsafeConfigAnnotations", "org.systemd.property.",
+			  "org.criu.config", "run.oci.");
 	if (features == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot make the features document");
 	return bsn_json_format(features, true, ret_json, err);

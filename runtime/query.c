@@ -1,14 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* state, list and ps: nothing here changes anything. */
+#include <fcntl.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
 #include "base/io.h"
 #include "runtime/container.h"
 
+/* The name of the user with that number in the host's passwd(5), "#1000" for one who is not there: as runc writes it. */
+static void name_owner(uid_t uid, char *name, size_t room)
+{
+	auto_free char *passwd = NULL;
+	snprintf(name, room, uid == 0 ? "root" : "#%u", (unsigned int)uid);
+	if (uid == 0 || bsn_read_file(AT_FDCWD, "/etc/passwd", 1 << 20, &passwd, NULL) < 0)
+		return;
+	char *rest = NULL;
+	for (char *line = strtok_r(passwd, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+		unsigned int number;
+		size_t length = strcspn(line, ":");
+		if (sscanf(line + length, ":%*[^:]:%u:", &number) == 1 && number == uid) {
+			snprintf(name, room, "%.*s", (int)length, line);
+			return;
+		}
+	}
+}
+
 static int describe(struct bsn_container *container, json_t **ret_json, struct basin_error *err)
 {
+	char owner[64];
+	struct stat st;
 	auto_state struct bsn_state state = { .json = NULL };
 	int r = bsn_state_read(container->dir, container->id, &state, err);
 	if (r < 0)
 		return r;
+	if (fstat(container->dir, &st) == 0) {
+		name_owner(st.st_uid, owner, sizeof(owner));
+		state.owner = owner;
+	}
 	return bsn_state_object(&state, bsn_container_status(container, &state), ret_json, err);
 }
 
@@ -22,41 +53,94 @@ int bsn_container_state(const struct bsn_runtime *runtime, const char *id, char 
 	return r < 0 ? r : bsn_json_format(json, true, ret_json, err);
 }
 
-struct listing {
-	const struct bsn_runtime *runtime;
-	json_t *array;
+void bsn_container_ids_free(char **ids)
+{
+	for (char **id = ids; id != NULL && *id != NULL; id++)
+		free(*id);
+	free(ids);
+}
+BSN_OWNER(char **, bsn_container_ids_free);
+
+struct names {
+	const regex_t *pattern; /* NULL: all */
+	char **of;
+	size_t count;
 };
 
-static int list_entry(int dirfd, const char *name, void *data)
+static int take_name(int dirfd, const char *name, void *data)
 {
-	const struct listing *listing = data;
-	auto_container struct bsn_container container = BSN_CONTAINER_INIT;
-	json_t *json = NULL;
+	struct names *names = data;
 	(void)dirfd;
-	if (name[0] == '.')
+	if (name[0] == '.' || (names->pattern != NULL && regexec(names->pattern, name, 0, NULL, 0) != 0))
 		return 0;
-	/* One that is being made or removed is not there. */
-	if (bsn_container_open(listing->runtime, name, false, &container, NULL) < 0 || describe(&container, &json, NULL) < 0)
-		return 0;
-	return json_array_append_new(listing->array, json) < 0 ? -ENOMEM : 0;
+	char **of = reallocarray(names->of, names->count + 2, sizeof(*of));
+	if (of == NULL)
+		return -ENOMEM;
+	names->of = of;
+	of[names->count] = strdup(name);
+	of[names->count + 1] = NULL;
+	return of[names->count++] == NULL ? -ENOMEM : 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The names in the state root, sorted. */
+static int list_names(const struct bsn_runtime *runtime, const regex_t *pattern, char ***ret_ids, struct basin_error *err)
+{
+	int root = -1;
+	struct names names = { .pattern = pattern, .of = calloc(1, sizeof(*names.of)) };
+	int r = names.of == NULL ? bsn_fail_sys(err, ENOMEM, "cannot list the containers")
+				 : bsn_container_open_root(runtime, false, &root, err);
+	auto_fd int owned = root;
+	if (r >= 0) {
+		r = bsn_each_entry(owned, take_name, &names);
+		if (r < 0)
+			bsn_fail_sys(err, -r, "cannot list the containers");
+	} else if (r == -ENOENT) {
+		r = 0; /* nothing was made yet */
+	}
+	if (r < 0) {
+		bsn_container_ids_free(names.of);
+		return r;
+	}
+	qsort(names.of, names.count, sizeof(*names.of), compare_names);
+	*ret_ids = names.of;
+	return 0;
+}
+
+int bsn_container_match(const struct bsn_runtime *runtime, const char *pattern, char ***ret_ids, struct basin_error *err)
+{
+	regex_t compiled;
+	char why[128];
+	int r = regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB);
+	if (r != 0) {
+		regerror(r, &compiled, why, sizeof(why));
+		return bsn_fail(err, BASIN_USAGE, EINVAL, "\"%s\" is not a regular expression: %s", pattern, why);
+	}
+	r = list_names(runtime, &compiled, ret_ids, err);
+	regfree(&compiled);
+	return r;
 }
 
 int bsn_container_list(const struct bsn_runtime *runtime, char **ret_json, struct basin_error *err)
 {
-	int root = -1;
+	char **ids = NULL;
 	auto_json json_t *array = json_array();
-	struct listing listing = { runtime, array };
-	int r = array == NULL ? bsn_fail_sys(err, ENOMEM, "cannot list the containers")
-			      : bsn_container_open_root(runtime, false, &root, err);
-	auto_fd int owned = root;
-	if (r >= 0) {
-		r = bsn_each_entry(owned, list_entry, &listing);
-		if (r < 0)
-			return bsn_fail_sys(err, -r, "cannot list the containers");
-	} else if (r != -ENOENT) {
-		return r;
+	int r = array == NULL ? bsn_fail_sys(err, ENOMEM, "cannot list the containers") : list_names(runtime, NULL, &ids, err);
+	auto_of(bsn_container_ids_free) char **owned = ids;
+	for (size_t i = 0; r >= 0 && owned[i] != NULL; i++) {
+		auto_container struct bsn_container container = BSN_CONTAINER_INIT;
+		json_t *json = NULL;
+		/* One that is being made or removed is not there. */
+		if (bsn_container_open(runtime, owned[i], false, &container, NULL) < 0 || describe(&container, &json, NULL) < 0)
+			continue;
+		if (json_array_append_new(array, json) < 0)
+			r = bsn_fail_sys(err, ENOMEM, "cannot list the containers");
 	}
-	return bsn_json_format(array, true, ret_json, err);
+	return r < 0 ? r : bsn_json_format(array, false, ret_json, err);
 }
 
 static int append_pids(json_t *array, int cgroup, struct basin_error *err)

@@ -15,11 +15,18 @@
 
 #include "basin.h"
 
+/* Who makes a container's cgroup. */
+enum bsn_cgroup_manager { BSN_CGROUPFS, BSN_SYSTEMD, BSN_CGROUP_DISABLED };
+/* --rootless: whether a refused cgroup is an error. AUTO: it is for root of the host. */
+enum bsn_rootless { BSN_ROOTLESS_AUTO, BSN_ROOTLESS_TRUE, BSN_ROOTLESS_FALSE };
+
 /* Where containers live and how they are made; filled from the global flags. Paths are absolute. */
 struct bsn_runtime {
 	const char *root;        /* state root, one directory per container */
 	const char *cgroup_root; /* NULL: the default (see pool/cgroup.h) */
 	bool debug;
+	enum bsn_cgroup_manager cgroup_manager;
+	enum bsn_rootless rootless;
 	bool managing; /* the caller is the manager of environments: it may start and delete theirs */
 };
 
@@ -86,12 +93,19 @@ int bsn_container_exec(const struct bsn_runtime *runtime, const struct bsn_exec_
 
 /* The OCI state document (state.json's public part): ociVersion, id, status, pid, bundle, annotations, plus created, owner, rootfs. */
 int bsn_container_state(const struct bsn_runtime *runtime, const char *id, char **ret_json, struct basin_error *err);
-/* An array of such documents. */
+/* An array of such documents, by id. */
 int bsn_container_list(const struct bsn_runtime *runtime, char **ret_json, struct basin_error *err);
+/* The ids that the extended regular expression matches, sorted, NULL-terminated; freed by bsn_container_ids_free. */
+int bsn_container_match(const struct bsn_runtime *runtime, const char *pattern, char ***ret_ids, struct basin_error *err);
+void bsn_container_ids_free(char **ids);
 /* The pids of the container's cgroup, as seen here: a JSON array of integers. */
 int bsn_container_pids(const struct bsn_runtime *runtime, const char *id, char **ret_json, struct basin_error *err);
 /* The features document of the OCI runtime-spec. */
 int bsn_runtime_features(char **ret_json, struct basin_error *err);
+/* The commit that this was built from, "unknown" outside of a repository. */
+const char *bsn_runtime_commit(void);
+/* What `--version` ends with, as crun's does: "+CAP +SECCOMP", only what is really there. */
+const char *bsn_runtime_abilities(void);
 /* `runc spec`'s default config. */
 int bsn_runtime_spec(char **ret_json, struct basin_error *err);
 /* The same for the calling user, who has one id and no network namespace to give. */

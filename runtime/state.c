@@ -25,9 +25,11 @@ void bsn_state_release(struct bsn_state *state)
 int bsn_state_object(const struct bsn_state *state, enum bsn_status status, json_t **ret_json, struct basin_error *err)
 {
 	int pid = status == BSN_STOPPED ? 0 : (int)state->init.pid;
-	json_t *json = json_pack("{s:s, s:s, s:s, s:i, s:s, s:O*, s:s*, s:s, s:s}", "ociVersion", BSN_OCI_VERSION, "id",
-				 state->id, "status", bsn_status_name(status), "pid", pid, "bundle", state->bundle, "annotations",
-				 state->annotations, "rootfs", state->rootfs, "created", state->created, "owner", "");
+	/* In runc's order, which some match as text. */
+	json_t *json =
+		json_pack("{s:s, s:s, s:i, s:s, s:s, s:s*, s:s, s:O*, s:s*}", "ociVersion", state->oci_version, "id", state->id,
+			  "pid", pid, "status", bsn_status_name(status), "bundle", state->bundle, "rootfs", state->rootfs,
+			  "created", state->created, "annotations", state->annotations, "owner", state->owner);
 	if (json == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot describe container \"%s\"", state->id);
 	*ret_json = json;
@@ -41,14 +43,31 @@ int bsn_state_format(const struct bsn_state *state, enum bsn_status status, char
 	return r < 0 ? r : bsn_json_format(json, true, ret_text, err);
 }
 
+static int put_text(json_t *json, const char *key, const char *text)
+{
+	return text == NULL ? 0 : json_object_set_new(json, key, json_string(text));
+}
+
 int bsn_state_write(int dir, const struct bsn_state *state, struct basin_error *err)
 {
-	auto_json json_t *json =
-		json_pack("{s:s, s:i, s:I, s:s, s:s*, s:s, s:s*, s:s*, s:b, s:b, s:b, s:O*}", "id", state->id, "pid",
-			  (int)state->init.pid, "start", (json_int_t)state->init.start, "bundle", state->bundle, "rootfs",
-			  state->rootfs, "created", state->created, "cgroup", state->cgroup, "legacy", state->legacy, "managed",
-			  state->managed, "keyring", state->keyring, "hooks", state->hooks, "annotations", state->annotations);
-	if (json == NULL)
+	auto_json json_t *json = json_object();
+	/* A line for each. Texts that are not there are left out. */
+	int r = put_text(json, "ociVersion", state->oci_version);
+	r |= put_text(json, "id", state->id);
+	r |= json_object_set_new(json, "pid", json_integer(state->init.pid));
+	r |= json_object_set_new(json, "start", json_integer((json_int_t)state->init.start));
+	r |= put_text(json, "bundle", state->bundle);
+	r |= put_text(json, "rootfs", state->rootfs);
+	r |= put_text(json, "created", state->created);
+	r |= put_text(json, "cgroup", state->cgroup);
+	r |= put_text(json, "legacy", state->legacy);
+	r |= json_object_set_new(json, "managed", json_boolean(state->managed));
+	r |= json_object_set_new(json, "keyring", json_boolean(state->keyring));
+	r |= json_object_set_new(json, "hooks", json_boolean(state->hooks));
+	r |= json_object_set_new(json, "hostPids", json_boolean(state->host_pids));
+	if (state->annotations != NULL)
+		r |= json_object_set(json, "annotations", state->annotations);
+	if (r != 0)
 		return bsn_fail_sys(err, ENOMEM, "cannot write the state of container \"%s\"", state->id);
 	return bsn_json_write(dir, "state.json", json, false, err);
 }
@@ -74,6 +93,10 @@ static int take_fields(struct bsn_state *state, struct basin_error *err)
 	if (r >= 0)
 		r = bsn_json_get_bool(json, "state", "hooks", &state->hooks, err);
 	if (r >= 0)
+		r = bsn_json_get_bool(json, "state", "hostPids", &state->host_pids, err);
+	if (r >= 0)
+		r = bsn_json_get_string(json, "state", "ociVersion", &state->oci_version, err);
+	if (r >= 0)
 		r = bsn_json_get_int(json, "state", "pid", 0, INT32_MAX, &pid, err);
 	if (r >= 0)
 		r = bsn_json_get_int(json, "state", "start", 0, INT64_MAX, &start, err);
@@ -87,10 +110,10 @@ int bsn_state_read(int dir, const char *id, struct bsn_state *ret_state, struct 
 {
 	auto_free char *text = NULL;
 	size_t length;
-	struct bsn_state state = { .id = id, .bundle = "", .created = "" };
+	struct bsn_state state = { .oci_version = BSN_OCI_VERSION, .id = id, .bundle = "", .created = "" };
 	int r = bsn_read_file(dir, "state.json", 1 << 20, &text, &length);
 	if (r == -ENOENT)
-		return bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "container \"%s\" does not exist", id);
+		return bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "container does not exist: \"%s\"", id);
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot read the state of container \"%s\"", id);
 	r = bsn_json_parse(text, length, "state.json", &state.json, err);

@@ -20,7 +20,8 @@ const char *bsn_status_name(enum bsn_status status);
 
 /* A copy of what was read or is to be written; strings are the json's where it was read. */
 struct bsn_state {
-	json_t *json; /* NULL while it is made */
+	json_t *json;            /* NULL while it is made */
+	const char *oci_version; /* the config's */
 	const char *id;
 	struct bsn_process init;
 	const char *bundle;
@@ -30,6 +31,8 @@ struct bsn_state {
 	const char *legacy;  /* where it is in hierarchies of version 1 (pool/cgroup_legacy.h); NULL: nowhere */
 	bool managed;
 	bool keyring;
+	bool host_pids;      /* without a pid namespace of its own: killing init does not end the rest */
+	const char *owner;   /* name of the user whose directory it has; NULL: not asked for */
 	bool hooks;          /* the config has some that run after create */
 	json_t *annotations; /* borrowed */
 };

@@ -5,12 +5,18 @@
 #include <strings.h>
 
 #include "cmd/commands.h"
-#include "runtime/runtime.h"
+#include "cmd/oci/each.h"
 
-enum { ALL = 1 };
+struct request {
+	int signal;
+	bool all;
+};
+
+enum { ALL = 1, REGEX };
 
 static const struct cmd_option options[] = {
 	{ ALL, "all", 'a', NULL, "signal every process of the container" },
+	{ REGEX, "regex", 'r', NULL, "ID is an extended regular expression: every container that matches" },
 	CMD_OPTIONS_END,
 };
 
@@ -26,13 +32,13 @@ static const char *const names[] = {
 };
 enum { SIGNALS = sizeof(names) / sizeof(names[0]), RT_FIRST = 34, RT_LAST = 64 };
 
-/* "9", "KILL", "SIGKILL", "RTMIN+3", "SIGRTMAX-1"; -1 for anything else. */
+/* "9", "0" (is it there?), "KILL", "SIGKILL", "RTMIN+3", "SIGRTMAX-1"; -1 for anything else. */
 static int parse_signal(const char *text)
 {
 	char *end;
 	long number = strtol(text, &end, 10);
 	if (end != text)
-		return *end == '\0' && number > 0 && number <= RT_LAST ? (int)number : -1;
+		return *end == '\0' && number >= 0 && number <= RT_LAST ? (int)number : -1;
 	if (strncasecmp(text, "SIG", 3) == 0)
 		text += 3;
 	for (int signal = 1; signal < SIGNALS; signal++)
@@ -48,25 +54,30 @@ static int parse_signal(const char *text)
 	return signal >= RT_FIRST && signal <= RT_LAST ? (int)signal : -1;
 }
 
+static int kill_one(const struct bsn_runtime *runtime, const char *id, const void *data, struct basin_error *err)
+{
+	const struct request *request = data;
+	return bsn_container_kill(runtime, id, request->signal, request->all, err);
+}
+
 static int run_kill(struct cmd_run *run)
 {
 	struct bsn_runtime runtime;
-	struct basin_error err = { 0 };
-	bool all = false;
-	int signal = SIGTERM;
+	struct request request = { .signal = SIGTERM };
+	bool regex = false;
 	const char *value;
 	int option;
-	while ((option = cmd_next(run, &value)) > 0)
-		all = true;
+	while ((option = cmd_next(run, &value)) > 0) {
+		request.all |= option == ALL;
+		regex |= option == REGEX;
+	}
 	if (option < 0 || cmd_want_arguments(run, 1, 2) < 0 || cmd_runtime(run, &runtime) < 0)
 		return BASIN_FAILED;
 	if (run->argument_count == 2)
-		signal = parse_signal(run->arguments[1]);
-	if (signal < 0)
-		return cmd_usage(run, "\"%s\" is not a signal", run->arguments[1]);
-	if (bsn_container_kill(&runtime, run->arguments[0], signal, all, &err) < 0)
-		return cmd_report(run, &err);
-	return 0;
+		request.signal = parse_signal(run->arguments[1]);
+	if (request.signal < 0)
+		return cmd_usage(run, "unknown signal \"%s\"", run->arguments[1]);
+	return cmd_each(run, &runtime, regex, kill_one, &request);
 }
 
 const struct cmd_command cmd_kill = { .arguments = "ID [SIGNAL]", .options = options, .run = run_kill };

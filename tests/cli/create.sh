@@ -26,7 +26,7 @@ is "the state has its bundle" "$("$BASIN" state c1 | jq -r .bundle)" "$B"
 is "the state has its annotations" "$("$BASIN" state c1 | jq -r '.annotations["org.example.key"]')" value
 is "the state says which version of the spec" "$("$BASIN" state c1 | jq -r .ociVersion | cut -d. -f1)" 1
 nok "the payload does not run yet" test -e "$T/shared/started"
-refused "an id is used once" 1 'container "c1" already exists' "$BASIN" create -b "$B" c1
+refused "an id is used once" 1 'container with given ID already exists: "c1"' "$BASIN" create -b "$B" c1
 ok "start" "$BASIN" start c1
 within 5 test -e "$T/shared/started"
 ok "the payload runs" test -e "$T/shared/started"
@@ -47,9 +47,9 @@ refused "a stopped one cannot be started" 1 'cannot start a container that has s
 ok "delete" "$BASIN" delete c1
 is "nothing is left" "$(left)" ""
 for verb in state start delete ps; do
-	refused "$verb of one that does not exist" 1 'container "c1" does not exist' "$BASIN" $verb c1
+	refused "$verb of one that does not exist" 1 'container does not exist: "c1"' "$BASIN" $verb c1
 done
-refused "kill of one that does not exist" 1 'container "c1" does not exist' "$BASIN" kill c1 TERM
+refused "kill of one that does not exist" 1 'container does not exist: "c1"' "$BASIN" kill c1 TERM
 ok "delete --force of one that does not exist" "$BASIN" delete --force c1
 is "list of nothing" "$("$BASIN" list --format json | jq -c .)" '[]'
 

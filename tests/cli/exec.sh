@@ -31,7 +31,7 @@ is "a signal comes as 128 and its number" "$STATUS" 137
 refused "a program that is not there" 255 'exec: "nosuch": executable file not found in \$PATH' "$BASIN" exec c1 nosuch
 refused "a directory that is not there" 255 'nosuchdir' "$BASIN" exec --cwd /nosuchdir c1 true
 refused "a user that is a name" 255 'numbers' "$BASIN" exec --user root c1 true
-refused "a container that is not there" 255 'container "c2" does not exist' "$BASIN" exec c2 true
+refused "a container that is not there" 255 'container does not exist: "c2"' "$BASIN" exec c2 true
 refused "a sub-cgroup outside the container's" 255 '\.\./\.\. is not a sub cgroup path' "$BASIN" exec --cgroup ../.. c1 true
 refused "one that is not there" 255 'adding pid to cgroups: .*/none/cgroup.procs: ' "$BASIN" exec --cgroup none c1 true
 refused "one of a single controller" 255 'unknown controller memory' "$BASIN" exec --cgroup memory:sub c1 true

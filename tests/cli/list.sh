@@ -18,8 +18,9 @@ make_bundle "$T/b" '.process.args = ["sleep", "1000"]'
 "$BASIN" kill three KILL
 within 5 sh -c "$BASIN state three | jq -e '.status == \"stopped\"'"
 run "$BASIN" list -q
-is "list -q names them all" "$(sort <<<"$OUT" | tr '\n' ' ')" "one three two "
+is "list -q names them all, sorted" "$(tr '\n' ' ' <<<"$OUT")" "one three two "
 run "$BASIN" list -f json
+is "json is one line" "$(wc -l <<<"$OUT")" 1
 is "each with its status" "$(jq -r 'sort_by(.id) | map(.id + "=" + .status) | join(" ")' <<<"$OUT")" "one=created three=stopped two=running"
 ok "pid, bundle and time are there" jq -e 'all(.bundle and .created) and (map(select(.id == "two"))[0].pid > 0)' <<<"$OUT"
 run "$BASIN" list

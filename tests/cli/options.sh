@@ -6,7 +6,7 @@
 run "$BASIN" --version
 like "--version names program and version" "$OUT" '^basin version [0-9]+\.[0-9]+\.[0-9]+'
 like "--version names the spec" "$OUT" $'\nspec: 1\\.3\\.0'
-like "--version lists features" "$OUT" $'\n\\+CAP .*\\+SECCOMP'
+like "--version lists features" "$OUT" $'\n\\+.*\\+CAP .*\\+SECCOMP'
 ok "--help" "$BASIN" --help
 like "--help lists commands" "$OUT" 'create .*make a container'
 run "$BASIN"
@@ -21,25 +21,68 @@ refused "a flag that lacks its value" 1 '--root needs a value' "$BASIN" --root
 refused "a noun's unknown command" 2 'env: "frobnicate" is not one of its commands' "$BASIN" env frobnicate
 refused "--systemd-cgroup" 1 'systemd cgroup driver is not supported' "$BASIN" --systemd-cgroup list
 refused "--cgroup-manager systemd" 1 'systemd cgroup driver is not supported' "$BASIN" --cgroup-manager=systemd list
-refused "--cgroup-manager of an unknown kind" 1 '"x" is not supported, cgroupfs is' "$BASIN" --cgroup-manager x list
+refused "--cgroup-manager of an unknown kind" 1 '"x" is none of cgroupfs, systemd, disabled' "$BASIN" --cgroup-manager x list
 ok "--cgroup-manager cgroupfs" "$BASIN" --cgroup-manager cgroupfs list
 ok "--rootless" "$BASIN" --rootless=false list
 refused "--log-format of an unknown kind" 1 'neither text nor json' "$BASIN" --log-format xml list
 
-refused "--log: stderr has the message all the same" 1 '^basin: container "x" does not exist' \
+refused "--log: stderr has the message all the same" 1 '^container does not exist: "x"' \
 	"$BASIN" --log "$T/log" --log-format json state x
 is "--log-format json: level" "$(jq -r .level "$T/log")" error
-is "--log-format json: msg" "$(jq -r .msg "$T/log")" 'container "x" does not exist'
+is "--log-format json: msg" "$(jq -r .msg "$T/log")" 'container does not exist: "x"'
 ok "--log-format json: time is RFC 3339" date -d "$(jq -r .time "$T/log")"
 run "$BASIN" --log "$T/log" --log-format json state 'a"b'
 ok "what is quoted is escaped" jq -e .msg "$T/log"
 is "--log appends" "$(wc -l <"$T/log")" 2
 run "$BASIN" --log "$T/text" state x
-like "--log-format text" "$(cat "$T/text")" '^level=error msg="container \\"x\\" does not exist" time="'
+like "--log-format text" "$(cat "$T/text")" '^time=".*" level=error msg="container does not exist: \\"x\\""'
 run "$BASIN" --log-format json state x
 is "without a file json goes to stderr" "$(jq -r .level <<<"$ERR")" error
-run "$BASIN" --log /nonexistent/dir/log state x
-like "a log that cannot be written hides nothing" "$ERR" 'does not exist'
+refused "a log that cannot be written is an error, as in runc and crun" 1 'cannot open "/nonexistent/dir/log"' \
+	"$BASIN" --log /nonexistent/dir/log list
+run "$BASIN" --log "file:$T/prefixed" state x
+like "--log file:PATH, as crun takes it" "$(cat "$T/prefixed")" 'level=error'
+refused "--log-level of an unknown kind" 1 '"loud" is none of' "$BASIN" --log-level loud list
+python3 - "$T/journal" "$T/said" <<-'SERVER' &
+	import socket, sys
+	s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	s.bind(sys.argv[1])
+	open(sys.argv[2], "wb").write(s.recv(65536))
+SERVER
+SERVER=$!
+mkdir -p "$T/run/systemd/journal"
+within 5 test -S "$T/journal"
+run unshare --mount sh -c "mount -t tmpfs run /run && mkdir -p /run/systemd/journal && : >/run/systemd/journal/socket &&
+	mount --bind $T/journal /run/systemd/journal/socket && $BASIN --log journald:tester state x"
+wait "$SERVER"
+is "--log journald:NAME" "$(cat "$T/said")" 'PRIORITY=3
+SYSLOG_IDENTIFIER=tester
+MESSAGE=container does not exist: "x"'
+
+# Debugging: on standard error, unless there is a log, which then has it alone. Warnings the same.
+make_bundle "$T/d" '.process.args = ["true"]'
+run "$BASIN" --debug run -b "$T/d" d
+like "--debug is on standard error" "$ERR" 'level=debug msg='
+run "$BASIN" --debug --log "$T/debug" --log-format json run -b "$T/d" d
+is "--debug with --log: in the log alone" "$ERR" ""
+ok "as records" jq -es 'all(.level == "debug") and length > 0' "$T/debug"
+
+# As Go programs take options.
+ok "one hyphen before a long option" "$BASIN" -root "$T/run/r3" list -format=json -quiet
+ok "a false flag" "$BASIN" list -q=false
+ok "two before a letter" "$BASIN" list --q=T --f json
+refused "a flag that is neither true nor false" 1 '"maybe" is neither' "$BASIN" list --quiet=maybe
+refused "-- behind the verb ends the options" 1 'invalid character' "$BASIN" state -- 'a/b'
+ok "help COMMAND" "$BASIN" help kill
+like "says what --help says" "$OUT" $'NAME:\n   basin kill - '
+ok "help NOUN COMMAND" "$BASIN" help env ls
+like "says what --help says, in the other program" "$OUT" $'NAME:\n   basin env ls - '
+ok "-help" "$BASIN" kill -help
+refused "help of an unknown command" 1 "No help topic for 'frob'" "$BASIN" help frob
+ln -s "$BASIN" "$T/runc"
+run "$T/runc" -v
+like "called by another name, the version says both" "$OUT" $'^runc version [0-9.]+ \\(basin\\)\ncommit: .+\nspec: 1'
+refused "--root /" 1 'must not be /' "$BASIN" --root / list
 
 # Roots.
 make_bundle "$T/b" '.process.args = ["true"]'

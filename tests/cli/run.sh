@@ -149,7 +149,7 @@ is "a signal to run reaches the payload" $? 9
 sh_bundle 'sleep 60'
 ok "a detached container goes on" "$BASIN" run -d -b "$B" --pid-file "$T/pid" c1
 is "its pid is in the file" "$(cat "$T/pid")" "$("$BASIN" state c1 | jq .pid)"
-refused "an id is used once" 1 'container "c1" already exists' "$BASIN" run -b "$B" c1
+refused "an id is used once" 1 'container with given ID already exists: "c1"' "$BASIN" run -b "$B" c1
 ok "it is deleted by force" "$BASIN" delete --force c1
 is "nothing is left after all" "$(left)" ""
 bundle '["true"]'

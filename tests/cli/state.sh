@@ -5,7 +5,7 @@
 
 make_bundle "$T/b" '.process.args = ["sleep", "1000"] | .annotations = {"org.example.key": "value"}'
 cd "$T/b" || exit 1
-refused "state of nobody" 1 'container "c" does not exist' "$BASIN" state c
+refused "state of nobody" 1 'container does not exist: "c"' "$BASIN" state c
 refused "state without an id" 1 'an argument is missing' "$BASIN" state
 refused "an id that would leave the root" 1 'id' "$BASIN" state ../c
 
@@ -15,6 +15,8 @@ S=$OUT
 has() {
 	if jq -e "$2" <<<"$S" >/dev/null; then pass "$1"; else fail "$1" "$2" "$S"; fi
 }
+is "the owner is the directory's" "$(jq -r .owner <<<"$S")" root
+is "in runc's order" "$(jq -c keys_unsorted <<<"$S")" '["ociVersion","id","pid","status","bundle","rootfs","created","annotations","owner"]'
 has "created, with what the spec wants" '.ociVersion and .id == "c" and .status == "created"'
 is "the bundle is absolute" "$(jq -r .bundle <<<"$S")" "$T/b"
 is "the pid is the pid file's" "$(jq -r .pid <<<"$S")" "$(cat "$T/pid")"
@@ -34,13 +36,13 @@ is "and no other process" "$(wc -l <<<"$OUT")" 2
 run "$BASIN" ps c -o pid,args
 like "ps takes ps's options" "$OUT" "^ *PID COMMAND.*$(cat "$T/pid") sleep 1000"
 refused "ps without a column PID" 1 'no column PID' "$BASIN" ps c -o args
-refused "ps of nobody" 1 'container "x" does not exist' "$BASIN" ps x
+refused "ps of nobody" 1 'container does not exist: "x"' "$BASIN" ps x
 
 "$BASIN" kill c KILL
 ok "stopped once its init is dead" within 5 sh -c "$BASIN state c | jq -e '.status == \"stopped\"'"
 ok "delete" "$BASIN" delete c
-refused "it is gone" 1 'container "c" does not exist' "$BASIN" state c
-refused "delete again" 1 'container "c" does not exist' "$BASIN" delete c
+refused "it is gone" 1 'container does not exist: "c"' "$BASIN" state c
+refused "delete again" 1 'container does not exist: "c"' "$BASIN" delete c
 ok "a created one can be deleted, as in runc" sh -c "$BASIN create c && $BASIN delete c"
 ok "delete --force of nobody" "$BASIN" delete --force c
 ok "delete --force of a running one" sh -c "$BASIN run -d c && $BASIN delete -f c"
