@@ -30,12 +30,10 @@ static const struct bsn_config_word io_class_words[] = {
 	{ NULL, 0 },
 };
 
+/* A nice value where the policy has no use for it is passed over, by the kernel as by other runtimes. */
 static int check_scheduler(const struct bsn_scheduler *scheduler, const char *path, struct basin_error *err)
 {
 	bool realtime = scheduler->policy == SCHED_FIFO || scheduler->policy == SCHED_RR;
-	bool fair = scheduler->policy == SCHED_NORMAL || scheduler->policy == SCHED_BATCH;
-	if (scheduler->nice != 0 && !fair)
-		return bsn_config_wrong(err, "%s.nice: only SCHED_OTHER and SCHED_BATCH have one", path);
 	if (scheduler->priority != 0 && !realtime)
 		return bsn_config_wrong(err, "%s.priority: only SCHED_FIFO and SCHED_RR have one", path);
 	if (realtime && scheduler->priority == 0)

@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -18,6 +20,23 @@ bool bsn_facts_capable(int capability)
 	if (syscall(SYS_capget, &header, data) < 0)
 		return false;
 	return (data[capability / 32].effective >> (capability % 32) & 1) != 0;
+}
+
+bool bsn_facts_selinux(void)
+{
+	struct statfs fs;
+	return statfs("/sys/fs/selinux", &fs) == 0 && (uint32_t)fs.f_type == SELINUX_MAGIC;
+}
+
+bool bsn_facts_apparmor(void)
+{
+	auto_free char *enabled = NULL;
+	return bsn_read_file(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", 16, &enabled, NULL) >= 0 && enabled[0] == 'Y';
+}
+
+bool bsn_facts_apparmor_directory(void)
+{
+	return access("/proc/self/attr/apparmor/exec", F_OK) == 0;
 }
 
 bool bsn_facts_initial_user_namespace(void)

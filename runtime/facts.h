@@ -10,4 +10,10 @@ bool bsn_facts_capable(int capability);
 /* Whether this process has all ids: it is not in a user namespace of its own. */
 bool bsn_facts_initial_user_namespace(void);
 
+/* Whether the kernel's SELinux has a policy, and whether AppArmor is on. */
+bool bsn_facts_selinux(void);
+bool bsn_facts_apparmor(void);
+/* Whether AppArmor's files are in a directory of their own below /proc/self/attr (since Linux 5.1). */
+bool bsn_facts_apparmor_directory(void);
+
 #endif

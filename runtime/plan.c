@@ -14,6 +14,14 @@
 
 #include "runtime/facts.h"
 
+/*
+ * What a session keyring lets be done to it (keyctl(2)): what the kernel gives one that is new, and to be searched by its user, so that exec
+ * finds it by its name. In a user namespace exec comes as another user than the one whose it is.
+ */
+#define KEYRING_USUAL     0x3f130000u
+#define KEYRING_OF_OURS   (KEYRING_USUAL | 0x00080000u)
+#define KEYRING_OF_OTHERS (KEYRING_USUAL | 0x00000008u)
+
 int bsn_plan_handle(struct bsn_plan *plan, enum bsn_handle_kind kind, const char *path, const struct bsn_mount *mount)
 {
 	if (plan->handle_count == plan->handle_room) {
@@ -148,7 +156,7 @@ static void plan_entry(struct bsn_plan *plan, const struct bsn_plan_request *req
 		bsn_list_add_number(&plan->list, BSN_OP_UNSHARE, CLONE_NEWCGROUP);
 	bsn_list_add(&plan->list, BSN_OP_SESSION);
 	if (!request->no_new_keyring)
-		bsn_list_add_text(&plan->list, BSN_OP_KEYRING, bsn_arena_format(plan->arena, "_ses.%s", request->id));
+		bsn_plan_keyring(plan, &config->process, request->id, user ? KEYRING_OF_OTHERS : KEYRING_OF_OURS);
 	if (is_new(config, BSN_NS_NETWORK))
 		bsn_list_add(&plan->list, BSN_OP_LOOPBACK);
 	if (config->hostname != NULL)
@@ -357,7 +365,7 @@ int bsn_plan_make_exec(const struct bsn_plan_exec *request, struct bsn_plan **re
 		plan_become_root(plan, request->config);
 	bsn_list_add(&plan->list, BSN_OP_SESSION);
 	if (!request->no_new_keyring)
-		bsn_list_add_text(&plan->list, BSN_OP_KEYRING, bsn_arena_format(plan->arena, "_ses.%s", request->id));
+		bsn_plan_keyring(plan, process, request->id, 0);
 	plan_console(plan, process, false);
 	const struct bsn_plan_process what = {
 		.config = request->config, .process = process, .filter = request->filter, .exec = true

@@ -106,6 +106,10 @@ struct bsn_plan_process {
 	bool wait_on_socket; /* ... on the start socket */
 	bool init;
 };
+/* Finding the program, with its arguments and environment (runtime/plan_env.c). */
+void bsn_plan_lookup(struct bsn_plan *plan, const struct bsn_process_config *process);
+/* The session keyring of the container with that id, with the process's SELinux label; permissions of 0: joined as it is. */
+void bsn_plan_keyring(struct bsn_plan *plan, const struct bsn_process_config *process, const char *id, uint32_t permissions);
 /* The CPUs to run on, a checked list; NULL: as they are. */
 void bsn_plan_affinity(struct bsn_plan *plan, const char *cpus);
 /* "RLIMIT_NOFILE" */

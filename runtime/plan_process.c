@@ -14,7 +14,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define HOME_ROOM 256
+#include "base/log.h"
+#include "runtime/facts.h"
 
 /* sched_setattr(2)'s structure, first version; the C library has none. */
 struct sched_attributes {
@@ -77,12 +78,34 @@ static void plan_label(struct bsn_plan *plan, const char *file, const char *valu
 	op->text[2] = name;
 }
 
+/* Where two security modules share the host, each has files of its own; the older ones are one module's. */
 static void plan_labels(struct bsn_plan *plan, const struct bsn_process_config *process)
 {
-	if (process->apparmor_profile != NULL && process->apparmor_profile[0] != '\0')
-		plan_label(plan, "attr/exec", bsn_arena_format(plan->arena, "exec %s", process->apparmor_profile),
-			   "process.apparmorProfile");
+	if (process->apparmor_profile != NULL)
+		plan_label(plan, bsn_facts_apparmor_directory() ? "attr/apparmor/exec" : "attr/exec",
+			   bsn_arena_format(plan->arena, "exec %s", process->apparmor_profile), "process.apparmorProfile");
 	plan_label(plan, "attr/exec", process->selinux_label, "process.selinuxLabel");
+}
+
+/* A process that was to be confined must not run unconfined because the host cannot. */
+static int check_labels(const struct bsn_process_config *process, struct basin_error *err)
+{
+	if (process->selinux_label != NULL && !bsn_facts_selinux())
+		return bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP,
+				"selinux label is specified in config, but selinux is disabled or not supported");
+	if (process->apparmor_profile != NULL && !bsn_facts_apparmor())
+		return bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP,
+				"apparmor: config provided but apparmor not supported; leave process.apparmorProfile out");
+	return 0;
+}
+
+void bsn_plan_keyring(struct bsn_plan *plan, const struct bsn_process_config *process, const char *id, uint32_t permissions)
+{
+	plan_label(plan, "attr/keycreate", process->selinux_label, "the label of the session keyring");
+	bsn_list_add_text(&plan->list, BSN_OP_KEYRING, bsn_arena_format(plan->arena, "_ses.%s", id))->number[0] = permissions;
+	/* What the payload makes later has the label that the policy gives it. */
+	if (process->selinux_label != NULL)
+		plan_label(plan, "attr/keycreate", "\n", "the label of the session keyring");
 }
 
 /* A checked list of numbers, "0-3,7", as a mask of at most 8192 bits. */
@@ -123,6 +146,11 @@ static void plan_scheduling(struct bsn_plan *plan, const struct bsn_plan_process
 	const struct bsn_process_config *process = request->process;
 	const struct bsn_memory_policy *policy = &request->config->memory_policy;
 	size_t size = 0;
+	/* Before the scheduler: a deadline cannot be promised on some of the CPUs only. */
+	if (request->exec && process->cpu_final != NULL)
+		bsn_plan_affinity(plan, process->cpu_final);
+	else if (!request->exec || process->cpu_initial == NULL)
+		bsn_list_add(&plan->list, BSN_OP_AFFINITY);
 	if (process->scheduler.given) {
 		const struct sched_attributes attr = {
 			.size = sizeof(attr),
@@ -135,14 +163,18 @@ static void plan_scheduling(struct bsn_plan *plan, const struct bsn_plan_process
 			.period = process->scheduler.period,
 		};
 		uint32_t at = bsn_list_bytes(&plan->list, &attr, sizeof(attr));
+		uint32_t refused = 0;
+		if (request->config->resources.cpuset_cpus != NULL)
+			refused = bsn_list_text(
+				&plan->list,
+				"process scheduler can't be used together with AllowedCPUs (linux.resources.cpu.cpus)");
 		struct bsn_op *op = bsn_list_add(&plan->list, BSN_OP_SCHEDULER);
 		op->text[0] = at;
+		op->text[1] = refused;
 		op->count = sizeof(attr);
 	}
 	if (process->io_priority >= 0)
 		bsn_list_add_number(&plan->list, BSN_OP_IO_PRIORITY, (uint64_t)process->io_priority);
-	if (request->exec)
-		bsn_plan_affinity(plan, process->cpu_final);
 	if (!request->exec && policy->given) {
 		uint32_t at = policy->nodes != NULL ? add_mask(plan, policy->nodes, &size) : 0;
 		struct bsn_op *op =
@@ -170,8 +202,20 @@ static void plan_user(struct bsn_plan *plan, const struct bsn_plan_process *requ
 		op->flags = BSN_OP_F_NO_GROUPS;
 }
 
+/* A capability can be ambient only where it is permitted and inheritable; the wish for another is dropped, as runc does. */
+static void warn_of_ambient(const struct bsn_process_config *process)
+{
+	uint64_t lost = process->capabilities[BSN_CAP_AMBIENT] &
+			~(process->capabilities[BSN_CAP_PERMITTED] & process->capabilities[BSN_CAP_INHERITABLE]);
+	for (int cap = 0; lost != 0; cap++, lost >>= 1)
+		if (lost & 1)
+			bsn_warn("can't raise ambient capability %s: it is not both permitted and inheritable",
+				 bsn_cap_name(cap));
+}
+
 static void plan_caps(struct bsn_plan *plan, const struct bsn_process_config *process)
 {
+	warn_of_ambient(process);
 	struct bsn_op *op = bsn_list_add_number(&plan->list, BSN_OP_CAPS, process->capabilities[BSN_CAP_EFFECTIVE]);
 	op->number[1] = process->capabilities[BSN_CAP_PERMITTED];
 	op->number[2] = process->capabilities[BSN_CAP_INHERITABLE];
@@ -191,35 +235,6 @@ static void plan_filter(struct bsn_plan *plan, const struct bsn_seccomp_filter *
 static void plan_chdir(struct bsn_plan *plan, const char *cwd, bool last)
 {
 	bsn_list_add_text(&plan->list, BSN_OP_CHDIR, cwd)->flags = last ? 0 : BSN_OP_F_TRY;
-}
-
-/* Whether the environment names a home directory; where it does not, the child looks it up in the container. */
-static bool has_home(const struct bsn_strings *env)
-{
-	for (size_t i = 0; i < env->count; i++)
-		if (bsn_starts_with(env->of[i], "HOME="))
-			return true;
-	return false;
-}
-
-static void plan_lookup(struct bsn_plan *plan, const struct bsn_process_config *process)
-{
-	static const char home[HOME_ROOM] = "HOME=/";
-	size_t count = process->env.count;
-	uint32_t room = 0;
-	uint32_t argv = bsn_list_vector(&plan->list, process->args.of, process->args.count);
-	uint32_t envp;
-	if (has_home(&process->env)) {
-		envp = bsn_list_vector(&plan->list, process->env.of, count);
-	} else {
-		room = bsn_list_bytes(&plan->list, home, sizeof(home));
-		envp = bsn_list_vector_and(&plan->list, process->env.of, count, room);
-	}
-	struct bsn_op *op = bsn_list_add_number(&plan->list, BSN_OP_LOOKUP, process->uid);
-	op->text[0] = argv;
-	op->text[1] = envp;
-	op->text[2] = room;
-	op->count = room != 0 ? sizeof(home) : 0;
 }
 
 /* What a hook without an environment of its own inherits, as with runc: ours. */
@@ -272,6 +287,9 @@ int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *reque
 
 	if (!payload && !request->init)
 		return bsn_fail(err, BASIN_USAGE, EINVAL, "process.args: must not be empty");
+	int r = check_labels(process, err);
+	if (r < 0)
+		return r;
 	const char *cwd = process->cwd != NULL ? process->cwd : "/";
 	plan_limits(plan, process);
 	plan_scheduling(plan, request);
@@ -282,7 +300,7 @@ int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *reque
 	bsn_list_add_number(&plan->list, BSN_OP_BOUNDING, process->capabilities[BSN_CAP_BOUNDING]);
 	if (early_filter) {
 		if (payload)
-			plan_lookup(plan, process);
+			bsn_plan_lookup(plan, process);
 		plan_ready(plan, request);
 		if (request->init)
 			bsn_list_add(&plan->list, payload ? BSN_OP_INIT : BSN_OP_IDLE);
@@ -294,7 +312,7 @@ int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *reque
 		bsn_list_add(&plan->list, BSN_OP_NO_NEW_PRIVS);
 	plan_chdir(plan, cwd, true);
 	if (payload)
-		plan_lookup(plan, process);
+		bsn_plan_lookup(plan, process);
 	if (!early_filter) {
 		plan_ready(plan, request);
 		if (request->init)

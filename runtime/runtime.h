@@ -73,7 +73,7 @@ struct bsn_exec_options {
 	const char *const *env;   /* added to the container's, "NAME=value" */
 	const char *cwd;
 	const char *user;           /* "uid[:gid]" */
-	const char *const *caps;    /* added to all five sets */
+	const char *const *caps;    /* bounding, effective and permitted; ambient too where some are inheritable */
 	const char *const *cgroups; /* sub-cgroup of the container's; with v1 "controller:path", one for each hierarchy */
 	const char *const
 		*additional_gids;  /* numbers; added to the user's groups; NULL-terminated, or NULL, as the lists above */

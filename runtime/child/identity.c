@@ -32,9 +32,34 @@ int op_bounding(struct child *child, const struct bsn_op *op)
 	return 0;
 }
 
-int op_user(struct child *child, const struct bsn_op *op)
+/*
+ * A user other than root must be able to open its own streams anew (/dev/stdout). Only pipes are given away: a terminal is made for its user
+ * (console.c), and a file or device of the host that happens to be a stream stays whose it is.
+ */
+static void give_streams(uint64_t uid)
+{
+	struct statx st;
+	for (int fd = 0; uid != 0 && fd < 3; fd++)
+		if (sys_statx(fd, &st) >= 0 && (st.stx_mode & STAT_TYPE) == STAT_FIFO && st.stx_uid != uid)
+			SYS5(fchownat, fd, "", uid, -1, AT_EMPTY_PATH);
+}
+
+static int refuse_id(struct child *child, int r, const char *call, const char *kind, uint64_t id)
 {
 	char digits[24];
+	char words[64];
+	size_t at = text_add(words, 0, sizeof(words), "cannot ");
+	at = text_add(words, at, sizeof(words), call);
+	at = text_add(words, at, sizeof(words), r == -EINVAL ? " to unmapped " : " to ");
+	text_add(words, at, sizeof(words), kind);
+	if (r == -EINVAL)
+		return fail_plain(child, r, words, " ", text_number(digits, (int64_t)id), " in user namespace");
+	return fail(child, r, words, " ", text_number(digits, (int64_t)id), NULL);
+}
+
+int op_user(struct child *child, const struct bsn_op *op)
+{
+	give_streams(op->number[0]);
 	int r = (int)SYS5(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	if (r >= 0 && !(op->flags & BSN_OP_F_NO_GROUPS)) {
 		r = (int)SYS2(setgroups, op->count, op_bytes(child, op, 0));
@@ -47,10 +72,10 @@ int op_user(struct child *child, const struct bsn_op *op)
 	if (r >= 0)
 		r = (int)SYS3(setresgid, op->number[1], op->number[1], op->number[1]);
 	if (r < 0)
-		return fail(child, r, "cannot become group ", text_number(digits, (int64_t)op->number[1]), NULL, NULL);
+		return refuse_id(child, r, "setgid", "gid", op->number[1]);
 	r = (int)SYS3(setresuid, op->number[0], op->number[0], op->number[0]);
 	if (r < 0)
-		return fail(child, r, "cannot become user ", text_number(digits, (int64_t)op->number[0]), NULL, NULL);
+		return refuse_id(child, r, "setuid", "uid", op->number[0]);
 	return (int)SYS5(prctl, PR_SET_KEEPCAPS, 0, 0, 0, 0);
 }
 

@@ -76,7 +76,7 @@ enum bsn_op_code {
 	BSN_OP_PROC_WRITE,  /* T0 path below /proc/self, T1 value, T2 what it is, for messages */
 	BSN_OP_RLIMIT,      /* N0 resource, N1 soft, N2 hard, T0 name */
 	BSN_OP_SESSION,     /* setsid */
-	BSN_OP_KEYRING,     /* T0 name */
+	BSN_OP_KEYRING,     /* T0 name; N0 the permissions it gets, 0: as it is */
 	BSN_OP_LOOPBACK,    /* the interface lo of a new network namespace goes up */
 	/* --- mounts; destinations are resolved inside the root --- */
 	BSN_OP_PROPAGATE, /* N0 MS_ flags, on "/" */
@@ -97,9 +97,9 @@ enum bsn_op_code {
 	BSN_OP_PIVOT,     /* F_MOVE: by MS_MOVE and chroot, where pivot_root cannot work */
 	/* --- the process --- */
 	BSN_OP_CHDIR,         /* T0; refused when it is outside the root; F_TRY: a later one will solve EACCES */
-	BSN_OP_SCHEDULER,     /* T0 a struct sched_attr, C its size */
+	BSN_OP_SCHEDULER,     /* T0 a struct sched_attr, C its size; T1 what EPERM means, in words */
 	BSN_OP_IO_PRIORITY,   /* N0 */
-	BSN_OP_AFFINITY,      /* T0 a cpu_set as bytes, C its size */
+	BSN_OP_AFFINITY,      /* T0 a cpu_set as bytes, C its size; C 0: every CPU that the cgroup allows */
 	BSN_OP_MEMORY_POLICY, /* N0 mode with flags, T0 the nodes as bytes, C their size */
 	BSN_OP_PERSONALITY,   /* N0 */
 	BSN_OP_UMASK,         /* N0 */
