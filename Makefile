@@ -36,6 +36,7 @@ IMAGE_SRC   := $(call src,image/*.c)
 RUNTIME_SRC := $(call src,runtime/*.c)
 ENV_SRC     := $(call src,runtime/env/*.c)
 MONITOR_SRC := $(call src,runtime/monitor/*.c)
+SYSTEMD_SRC := $(call src,runtime/systemd/*.c)
 CHILD_SRC   := $(call src,runtime/child/*.c)
 CMD_SRC     := $(call src,cmd/*.c)
 OCI_SRC     := $(call src,cmd/oci/*.c)
@@ -62,7 +63,7 @@ HOT_CC    := $(or $(MUSL),$(CC))
 HOT_BEGIN := $(if $(MUSL),-static -nostartfiles -Wl$(comma)-pie$(comma)--no-dynamic-linker$(comma)-z$(comma)text $(addprefix $(MUSL_DIR)/,rcrt1.o crti.o),$(STATIC))
 HOT_END   := $(if $(MUSL),$(B)/libhot.a $(MUSL_DIR)/crtn.o)
 
-PROGRAMS := $(B)/basin $(B)/basin-manage $(B)/basin-monitor
+PROGRAMS := $(B)/basin $(B)/basin-manage $(B)/basin-monitor $(B)/basin-systemd
 LIBRARY  := $(B)/libbasin.so.$(SOVERSION)
 
 .PHONY: all check lint bench demo deps test-deps install uninstall dist format clean help tests fuzzers
@@ -126,6 +127,9 @@ $(B)/basin-manage: $(call obj,$(CMD_SRC) $(MANAGE_SRC)) $(B)/liball.a
 $(B)/basin-monitor: $(call hot,$(MONITOR_SRC)) $(B)/libhot.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(HOT_CC) $(HOT_BEGIN) $(ALL_LDFLAGS) -o $@ $^ $(HOT_LIBS) $(HOT_END)
+$(B)/basin-systemd: $(call obj,$(SYSTEMD_SRC)) $(B)/liball.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) -pie $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $^ $(call pkg,libs,libsystemd)
 $(LIBRARY): $(call obj,$(LIB_SRC)) $(CHILD_IMAGE) libbasin.map
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) -shared -Wl,-z,defs -Wl,-soname,libbasin.so.$(SOVERSION) -Wl,--version-script=libbasin.map $(ALL_LDFLAGS) -Wl,--as-needed \
@@ -144,11 +148,11 @@ $(B)/completions/basin.bash: $(PROGRAMS) cmd/completion/generate.awk
 
 # Without the two string macros, whose quotes no two readers of this format take alike (the sources have defaults).
 compile_commands.json: Makefile $(B)/flags
-	$(Q)for f in $(LIB_SRC) $(CMD_SRC) $(OCI_SRC) $(MANAGE_SRC) $(MONITOR_SRC); do printf '{"directory":"%s","file":"%s","command":"%s"},\n' \
+	$(Q)for f in $(LIB_SRC) $(CMD_SRC) $(OCI_SRC) $(MANAGE_SRC) $(MONITOR_SRC) $(SYSTEMD_SRC); do printf '{"directory":"%s","file":"%s","command":"%s"},\n' \
 		'$(CURDIR)' "$$f" '$(CC) $(filter-out -DBASIN_%,$(ALL_CFLAGS)) -Wno-unknown-warning-option $(LIB_CFLAGS) '"-c $$f"; done | sed '1s/^/[/; $$s/,$$/]/' >$@
 
 # Every object, without linking: what a change must at least keep true.
-objects: $(call obj,$(LIB_SRC) $(CMD_SRC) $(OCI_SRC) $(MANAGE_SRC) $(MONITOR_SRC)) $(call hot,$(HOT_SRC) $(CMD_SRC) $(OCI_SRC) $(MONITOR_SRC)) $(patsubst %.c,$(B)/child/%.o,$(CHILD_SRC))
+objects: $(call obj,$(LIB_SRC) $(CMD_SRC) $(OCI_SRC) $(MANAGE_SRC) $(MONITOR_SRC) $(SYSTEMD_SRC)) $(call hot,$(HOT_SRC) $(CMD_SRC) $(OCI_SRC) $(MONITOR_SRC)) $(patsubst %.c,$(B)/child/%.o,$(CHILD_SRC))
 
 # --- tests -----------------------------------------------------------------------------------------------------------------------
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(call src,tests/unit/test_*.c))
@@ -156,6 +160,7 @@ $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/libcmd.a $(B)/liball.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) -pie $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $^ -lcmocka $(MANAGE_LIBS)
+$(B)/tests/unit/test_scope: $(B)/obj/runtime/systemd/variant.o
 tests: $(UNIT_TESTS)
 
 # Fuzzers: tests/fuzz/fuzz_*.c, with clang's libFuzzer and the sanitizers, over the library's own sources built the same way.
@@ -174,7 +179,7 @@ fuzzers: $(FUZZERS)
 
 # --- what must be installed: BUILD_DEPS to build and run, TEST_DEPS to test. apt is asked only for what is missing ------------------
 BUILD_DEPS := gcc libc6-dev musl-tools pkg-config libjansson-dev libseccomp-dev libcap-dev libnl-3-dev libsqlite3-dev libzstd-dev \
-	zlib1g-dev libisal-dev libssl-dev libnftables-dev dnsmasq-base e2fsprogs mount iproute2 mmdebstrap
+	zlib1g-dev libisal-dev libssl-dev libnftables-dev libsystemd-dev dnsmasq-base e2fsprogs mount iproute2 mmdebstrap
 TEST_DEPS  := libcmocka-dev libarchive-tools clang clang-format clang-tidy cppcheck shellcheck codespell attr acl libcap2-bin busybox-static \
 	nftables iputils-ping jq python3 sqlite3 strace podman crun runc skopeo umoci zstd xz-utils qemu-system-x86 qemu-utils file procps util-linux man-db mandoc zsh fish
 MISSING     = $(shell for p in $(1); do dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done)
@@ -213,7 +218,7 @@ install: all
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBEXECDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(UNITDIR) $(DATADIR)/man/man1 $(DATADIR)/man/man3 \
 		$(DATADIR)/bash-completion/completions $(DATADIR)/zsh/site-functions $(DATADIR)/fish/vendor_completions.d)
 	install -m 755 $(B)/basin $(DESTDIR)$(BINDIR)/basin
-	install -m 755 $(B)/basin-manage $(B)/basin-monitor $(DESTDIR)$(LIBEXECDIR)/
+	install -m 755 $(filter-out $(B)/basin,$(PROGRAMS)) $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 include/basin.h $(DESTDIR)$(INCLUDEDIR)/
 	install -m 755 $(LIBRARY) $(DESTDIR)$(LIBDIR)/
 	ln -sf libbasin.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libbasin.so

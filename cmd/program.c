@@ -181,16 +181,6 @@ static const struct cmd_entry *find_entry(const struct cmd_entry *entries, size_
 	return NULL;
 }
 
-static int refuse_systemd(struct cmd_run *run)
-{
-	const struct basin_error err = {
-		.code = BASIN_UNSUPPORTED,
-		.text = "the systemd cgroup driver is not supported; use cgroupfs (podman: --cgroup-manager cgroupfs, "
-			"docker: native.cgroupdriver=cgroupfs)"
-	};
-	return cmd_report(run, &err);
-}
-
 static int run_entry(const struct cmd_entry *entry, struct cmd_global *global, int argc, char **argv)
 {
 	global->bare = entry->noun[0] == '\0';
@@ -204,7 +194,7 @@ static int run_entry(const struct cmd_entry *entry, struct cmd_global *global, i
 		.argv = argv,
 		.dashes = -1,
 	};
-	int status = global->cgroup_manager == BSN_SYSTEMD ? refuse_systemd(&run) : entry->command->run(&run);
+	int status = entry->command->run(&run);
 	free(run.arguments);
 	return status;
 }

@@ -41,6 +41,9 @@ void bsn_run_release(struct bsn_run *run)
 	free(run->legacy_text);
 	bsn_legacy_release(&run->legacy);
 	bsn_legacy_writes_release(&run->legacy_writes);
+	free(run->scope_owned);
+	free(run->scope_cgroup);
+	bsn_scope_release(&run->holder);
 	bsn_own_close(&run->cgroup);
 	bsn_own_close(&run->process);
 	bsn_own_close(&run->console);
@@ -147,7 +150,7 @@ int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 	auto_fd int owned = list;
 	if (r < 0)
 		return r;
-	const struct bsn_child_start start = {
+	struct bsn_child_start start = {
 		.flags = run->plan->clone_flags,
 		.cgroup = run->cgroup,
 		.list = owned,
@@ -156,6 +159,12 @@ int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 		.pass_count = run->plan->handle_count,
 	};
 	r = bsn_child_start(&start, &run->child, err);
+	/* An ordinary user may not move a process from one part of the tree to another; systemd may. */
+	if ((r == -EACCES || r == -EPERM) && run->scope != NULL && run->plan->waits_go && start.cgroup >= 0) {
+		start.cgroup = -1;
+		run->outside = true;
+		r = bsn_child_start(&start, &run->child, err);
+	}
 	if (r < 0)
 		return r;
 	bsn_debug("nsexec container setup: process %d cloned, namespaces %#llx", (int)run->child.pid,
@@ -309,6 +318,7 @@ static int describe(struct bsn_run *run, struct basin_error *err)
 	run->state.created = run->created;
 	run->state.cgroup = run->cgroup_path;
 	run->state.legacy = run->legacy_text;
+	run->state.scope = run->scope;
 	run->state.managed = run->options->managed;
 	run->state.host_pids = !run->config->namespaces[BSN_NS_PID].given || run->config->namespaces[BSN_NS_PID].path != NULL;
 	run->state.keyring = !run->options->no_new_keyring;
@@ -321,6 +331,12 @@ static int describe(struct bsn_run *run, struct basin_error *err)
 int bsn_run_enter(struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err)
 {
 	int r = run->plan->forks ? take_successor(run, err) : 0;
+	if (r >= 0 && run->outside)
+		r = bsn_scope_attach(run->scope, run->child.pid, err);
+	/* To the place below the scope that is meant; from within it, that is allowed. */
+	if (r >= 0 && run->outside)
+		r = bsn_cgroup_attach(run->cgroup, run->child.pid, err);
+	bsn_scope_release(&run->holder);
 	if (r >= 0 && run->made)
 		r = describe(run, err);
 	if (r >= 0 && run->plan->waits_go)
@@ -371,6 +387,7 @@ int bsn_run_apply(struct bsn_run *run, struct basin_error *err)
 	r = make(run, err);
 	if (r < 0) {
 		bsn_child_kill(&run->child);
+		bsn_scope_release(&run->holder);
 		bsn_container_undo(&run->container, NULL);
 	}
 	return r;

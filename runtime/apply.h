@@ -7,6 +7,7 @@
 #include "runtime/container.h"
 #include "runtime/plan.h"
 #include "runtime/process.h"
+#include "runtime/scope.h"
 
 struct bsn_run {
 	const struct bsn_create_options *options;
@@ -22,7 +23,12 @@ struct bsn_run {
 	struct bsn_state state;
 	char created[40];
 	char *cgroup_path;
-	int cgroup;               /* the directory; -1: none */
+	int cgroup;        /* the directory; -1: none */
+	const char *scope; /* systemd's unit around it (runtime/scope.h); NULL: none */
+	char *scope_owned;
+	char *scope_cgroup;
+	struct bsn_scope_holder holder;
+	bool outside;             /* the child could not be cloned into the cgroup: systemd moves it */
 	struct bsn_legacy legacy; /* where it is in hierarchies of version 1 (runtime/legacy.h) */
 	struct bsn_legacy_writes legacy_writes;
 	char *legacy_text; /* as it is recorded; NULL: nowhere */
@@ -35,7 +41,8 @@ struct bsn_run {
 
 #define BSN_RUN_INIT                                                                                                             \
 	{                                                                                                                        \
-		.container = BSN_CONTAINER_INIT, .cgroup = -1, .process = -1, .console = -1, .child = BSN_CHILD_INIT             \
+		.container = BSN_CONTAINER_INIT, .cgroup = -1, .process = -1, .console = -1, .child = BSN_CHILD_INIT,            \
+		.holder = BSN_SCOPE_HOLDER_INIT                                                                                  \
 	}
 void bsn_run_release(struct bsn_run *run);
 #define auto_run __attribute__((cleanup(bsn_run_release)))

@@ -25,6 +25,7 @@ static int open_container(struct bsn_run *run, const struct bsn_runtime *runtime
 		return bsn_fail(err, BASIN_CONFLICT, ESRCH, "cannot exec in a stopped container: container not running");
 	if (run->process < 0)
 		return bsn_fail_sys(err, -run->process, "cannot hold container \"%s\"", options->id);
+	run->scope = run->state.scope;
 	r = bsn_exec_cgroup(run, options, err);
 	if (r >= 0)
 		r = bsn_legacy_take(&run->state, &run->legacy, err);

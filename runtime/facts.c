@@ -49,3 +49,8 @@ bool bsn_facts_initial_user_namespace(void)
 		return true;
 	return sscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 && count == 4294967295UL;
 }
+
+bool bsn_facts_host_root(void)
+{
+	return bsn_facts_capable(CAP_SYS_ADMIN) && bsn_facts_initial_user_namespace();
+}

@@ -9,6 +9,8 @@
 bool bsn_facts_capable(int capability);
 /* Whether this process has all ids: it is not in a user namespace of its own. */
 bool bsn_facts_initial_user_namespace(void);
+/* Root of the machine, not of a user namespace in which somebody started us. */
+bool bsn_facts_host_root(void);
 
 /* Whether the kernel's SELinux has a policy, and whether AppArmor is on. */
 bool bsn_facts_selinux(void);

@@ -19,8 +19,8 @@
 
 enum {
 	CGROUP_V1 = 0,
-	SYSTEMD = 0,
-	SYSTEMD_USER = 0,
+	SYSTEMD = 1,
+	SYSTEMD_USER = 1,
 	APPARMOR = 1,
 	SELINUX = 0,
 	INTEL_RDT = 0,

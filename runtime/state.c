@@ -6,6 +6,7 @@
 
 #include "base/io.h"
 #include "base/str.h"
+#include "runtime/scope.h"
 
 const char *bsn_status_name(enum bsn_status status)
 {
@@ -26,10 +27,10 @@ int bsn_state_object(const struct bsn_state *state, enum bsn_status status, json
 {
 	int pid = status == BSN_STOPPED ? 0 : (int)state->init.pid;
 	/* In runc's order, which some match as text. */
-	json_t *json =
-		json_pack("{s:s, s:s, s:i, s:s, s:s, s:s*, s:s, s:O*, s:s*}", "ociVersion", state->oci_version, "id", state->id,
-			  "pid", pid, "status", bsn_status_name(status), "bundle", state->bundle, "rootfs", state->rootfs,
-			  "created", state->created, "annotations", state->annotations, "owner", state->owner);
+	json_t *json = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s*, s:s, s:O*, s:s*, s:s*}", "ociVersion", state->oci_version, "id",
+				 state->id, "pid", pid, "status", bsn_status_name(status), "bundle", state->bundle, "rootfs",
+				 state->rootfs, "created", state->created, "annotations", state->annotations, "owner",
+				 state->owner, "systemd-scope", state->scope != NULL ? bsn_scope_unit(state->scope) : NULL);
 	if (json == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot describe container \"%s\"", state->id);
 	*ret_json = json;
@@ -60,6 +61,7 @@ int bsn_state_write(int dir, const struct bsn_state *state, struct basin_error *
 	r |= put_text(json, "rootfs", state->rootfs);
 	r |= put_text(json, "created", state->created);
 	r |= put_text(json, "cgroup", state->cgroup);
+	r |= put_text(json, "scope", state->scope);
 	r |= put_text(json, "legacy", state->legacy);
 	r |= json_object_set_new(json, "managed", json_boolean(state->managed));
 	r |= json_object_set_new(json, "keyring", json_boolean(state->keyring));
@@ -86,6 +88,8 @@ static int take_fields(struct bsn_state *state, struct basin_error *err)
 		r = bsn_json_get_string(json, "state", "cgroup", &state->cgroup, err);
 	if (r >= 0)
 		r = bsn_json_get_string(json, "state", "legacy", &state->legacy, err);
+	if (r >= 0)
+		r = bsn_json_get_string(json, "state", "scope", &state->scope, err);
 	if (r >= 0)
 		r = bsn_json_get_bool(json, "state", "managed", &state->managed, err);
 	if (r >= 0)

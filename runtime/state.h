@@ -28,6 +28,7 @@ struct bsn_state {
 	const char *rootfs;  /* NULL: none on the host */
 	const char *created; /* RFC 3339 */
 	const char *cgroup;  /* below the cgroup2 mount; NULL: none */
+	const char *scope;   /* systemd's unit around it (runtime/scope.h); NULL: none */
 	const char *legacy;  /* where it is in hierarchies of version 1 (pool/cgroup_legacy.h); NULL: nowhere */
 	bool managed;
 	bool keyring;

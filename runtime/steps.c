@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of a container outlives a killed runtime: its cgroup, which is also the handle by which its processes are killed. */
-#include <linux/capability.h>
 #include <linux/mount.h>
 #include <sys/xattr.h>
 
@@ -8,17 +7,12 @@
 #include "runtime/apply.h"
 #include "runtime/facts.h"
 #include "runtime/legacy.h"
-
-/* Root of the machine, not of a user namespace in which somebody started us. */
-static bool is_host_root(void)
-{
-	return bsn_facts_capable(CAP_SYS_ADMIN) && bsn_facts_initial_user_namespace();
-}
+#include "runtime/scope.h"
 
 /* An unprivileged user without a delegated cgroup runs without one, unless the config asked for something that needs it. */
 static bool can_do_without(const struct bsn_config *config)
 {
-	return bsn_cgroup_resources_controllers(&config->resources) == 0 && !is_host_root();
+	return bsn_cgroup_resources_controllers(&config->resources) == 0 && !bsn_facts_host_root();
 }
 
 /* An absolute cgroupsPath is one below the mount: cleaned of doubled slashes, and never leading upwards. */
@@ -51,6 +45,8 @@ static int intend_cgroup(void *data, struct bsn_str *value, struct basin_error *
 	char path[PATH_MAX];
 	char rest[PATH_MAX];
 	const char *wanted = run->config->cgroups_path;
+	if (run->scope_cgroup != NULL)
+		return bsn_str_add(value, run->scope_cgroup);
 	int r = bsn_container_tree(&run->container, &tree, err);
 	if (r < 0)
 		return can_do_without(run->config) ? BSN_STEP_SKIP : r;
@@ -75,7 +71,7 @@ static int intend_cgroup(void *data, struct bsn_str *value, struct basin_error *
  */
 static const char *mark_name(void)
 {
-	return is_host_root() ? "trusted.basin.container" : "user.basin.container";
+	return bsn_facts_host_root() ? "trusted.basin.container" : "user.basin.container";
 }
 
 static bool is_marked(int fd, const char *id)
@@ -156,13 +152,29 @@ static int delegate(const struct bsn_run *run, struct basin_error *err)
 	return bsn_cgroup_delegate(run->cgroup, uid, gid, err);
 }
 
+/* A scope's cgroup is there, with the helper in it; systemd has enabled the controllers that it knows. */
+static int take_scope(struct bsn_run *run, const char *path, struct basin_error *err)
+{
+	struct bsn_cgroup_tree *tree;
+	int r = bsn_container_tree(&run->container, &tree, err);
+	if (r >= 0)
+		r = drop_unlimited(run, err);
+	if (r >= 0)
+		r = bsn_cgroup_open(tree, path, &run->cgroup, err);
+	return r < 0 ? r : bsn_cgroup_update(tree, path, &run->config->resources, err);
+}
+
+static int make_cgroup(struct bsn_run *run, const char *path, struct basin_error *err)
+{
+	int r = drop_unlimited(run, err);
+	return r < 0 ? r : bsn_cgroup_create(&run->container.tree, path, &run->config->resources, &run->cgroup, err);
+}
+
 static int apply_cgroup(void *data, const char *value, struct basin_error *err)
 {
 	struct bsn_run *run = data;
-	int r = drop_unlimited(run, err);
-	if (r >= 0)
-		r = bsn_cgroup_create(&run->container.tree, value, &run->config->resources, &run->cgroup, err);
-	if ((r == -EACCES || r == -EPERM || r == -EROFS) && can_do_without(run->config))
+	int r = run->scope != NULL ? take_scope(run, value, err) : make_cgroup(run, value, err);
+	if (run->scope == NULL && (r == -EACCES || r == -EPERM || r == -EROFS) && can_do_without(run->config))
 		return 0;
 	if (r < 0)
 		return r;
@@ -176,7 +188,7 @@ static int apply_cgroup(void *data, const char *value, struct basin_error *err)
 	if (r < 0)
 		return r;
 	/* In a user namespace BPF on a cgroup is not to be had, and device nodes are not to be made. */
-	if (!is_host_root())
+	if (!bsn_facts_host_root())
 		return 0;
 	return attach_devices(run, err);
 }
@@ -204,6 +216,7 @@ static int undo_cgroup(void *world, const char *value, struct basin_error *err)
 }
 
 const struct bsn_step bsn_container_steps[] = {
+	{ "scope", bsn_scope_intend, bsn_scope_apply, bsn_scope_undo },
 	{ "cgroup-v1", bsn_legacy_intend, bsn_legacy_apply, bsn_legacy_undo },
 	{ "cgroup", intend_cgroup, apply_cgroup, undo_cgroup },
 };

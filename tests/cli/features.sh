@@ -13,7 +13,7 @@ has "the hooks" '.hooks == ["prestart","createRuntime","createContainer","startC
 has "mount options, sorted and without those it refuses" '.mountOptions == (.mountOptions | sort) and (.mountOptions | index("rro")) != null and
 	(.mountOptions | index("copy-symlink")) == null'
 has "all namespaces" '(.linux.namespaces | sort) == ["cgroup","ipc","mount","network","pid","time","user","uts"]'
-has "cgroup v2 alone" '.linux.cgroup.v2 and (.linux.cgroup.v1 | not) and (.linux.cgroup.systemd | not)'
+has "cgroup v2, and systemd" '.linux.cgroup.v2 and .linux.cgroup.systemd and .linux.cgroup.systemdUser'
 has "seccomp" '.linux.seccomp.enabled and (.linux.seccomp.actions | index("SCMP_ACT_ERRNO")) != null'
 is "as many capabilities as the kernel has" "$(jq '.linux.capabilities | length' <<<"$F")" "$(($(cat /proc/sys/kernel/cap_last_cap) + 1))"
 refused "features takes no argument" 1 '"x" is too much' "$BASIN" features x

@@ -19,8 +19,8 @@ refused "an unknown global flag" 1 'unknown option "--frobnicate"' "$BASIN" --fr
 refused "an unknown flag of a command" 1 'list: unknown option "-z"' "$BASIN" list -z
 refused "a flag that lacks its value" 1 '--root needs a value' "$BASIN" --root
 refused "a noun's unknown command" 2 'env: "frobnicate" is not one of its commands' "$BASIN" env frobnicate
-refused "--systemd-cgroup" 1 'systemd cgroup driver is not supported' "$BASIN" --systemd-cgroup list
-refused "--cgroup-manager systemd" 1 'systemd cgroup driver is not supported' "$BASIN" --cgroup-manager=systemd list
+ok "--systemd-cgroup" "$BASIN" --systemd-cgroup list
+ok "--cgroup-manager systemd" "$BASIN" --cgroup-manager=systemd list
 refused "--cgroup-manager of an unknown kind" 1 '"x" is none of cgroupfs, systemd, disabled' "$BASIN" --cgroup-manager x list
 ok "--cgroup-manager cgroupfs" "$BASIN" --cgroup-manager cgroupfs list
 ok "--rootless" "$BASIN" --rootless=false list

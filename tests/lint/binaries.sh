@@ -24,6 +24,11 @@ for library in $(needed "$BUILD/basin-manage") $(needed "$BUILD/libbasin.so.0");
 done
 verdict "basin-manage and libbasin link what is listed and nothing else"
 
+for library in $(needed "$BUILD/basin-systemd"); do
+	[[ $library =~ ^(libsystemd|libc)\.so ]] || finding "basin-systemd needs $library"
+done
+verdict "basin-systemd links systemd's library and nothing else"
+
 [ -z "$(readelf -d "$BUILD/basin-child" 2>/dev/null | grep NEEDED)" ] || finding "basin-child is linked to a library"
 file -b "$BUILD/basin-child" 2>/dev/null | grep -q 'statically linked' || finding "basin-child is not static"
 size=$(stat -c %s "$BUILD/basin-child")

@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Resources with the systemd driver: systemd knows them, and the kernel has them as the config says, not as systemd would round them.
+. "$(dirname "$0")/lib.sh"
+for controller in memory pids cpu cpuset io; do
+	has_controller $controller || skip_all "this machine's cgroup v2 tree has no $controller controller"
+done
+SD=("$BASIN" --cgroup-manager systemd)
+S=basinlimit$UNIT_BASE
+CG=$TREE2/$S.slice/p-limits.scope
+
+# limited FILTER: starts one with these resources in place of the one before
+limited() {
+	"$BASIN" delete -f limits
+	make_bundle "$T/b" ".process.args = [\"sleep\", \"1000\"] | .linux.cgroupsPath = \"$S.slice:p:limits\" | .linux.resources = $1"
+	ok "run with $1" "${SD[@]}" run -d -b "$T/b" limits
+}
+both() {
+	is "systemd: $1" "$(property p-limits.scope "$1")" "$2"
+	is "the kernel: $3" "$(cat "$CG/$3")" "$4"
+}
+
+limited '{memory: {limit: 33554432, reservation: 25165824, swap: 67108864}, pids: {limit: 20}}'
+both MemoryMax 33554432 memory.max 33554432
+both MemoryLow 25165824 memory.low 25165824
+is "systemd: MemorySwapMax" "$(property p-limits.scope MemorySwapMax)" 33554432
+both TasksMax 20 pids.max 20
+
+limited '{cpu: {shares: 3333, quota: 40050, period: 50000, cpus: "0"}}'
+is "systemd: CPUWeight is the kernel's" "$(property p-limits.scope CPUWeight)" "$(cat "$CG/cpu.weight")"
+# 80.1 %: systemd has whole hundredths, rounded up; the kernel what was asked for.
+both CPUQuotaPerSecUSec 810ms cpu.max "40050 50000"
+is "systemd: the period" "$(property p-limits.scope CPUQuotaPeriodUSec)" 50ms
+both AllowedCPUs 0 cpuset.cpus 0
+
+limited '{unified: {"memory.min": "131072", "memory.high": "20971520", "memory.max": "41943040", "pids.max": "99", "cpu.max": "10000 100000", "cpu.weight": "42", "cpuset.cpus": "1"}}'
+both MemoryMin 131072 memory.min 131072
+both MemoryHigh 20971520 memory.high 20971520
+both MemoryMax 41943040 memory.max 41943040
+both TasksMax 99 pids.max 99
+both CPUQuotaPerSecUSec 100ms cpu.max "10000 100000"
+both CPUWeight 42 cpu.weight 42
+both AllowedCPUs 1 cpuset.cpus 1
+
+limited '{cpu: {idle: 1}}'
+is "cpu.idle" "$(cat "$CG/cpu.idle")" 1
+limited '{pids: {limit: -1}}'
+both TasksMax infinity pids.max max
+limited '{blockIO: {weight: 100}}'
+is "systemd: IOWeight" "$(property p-limits.scope IOWeight)" 909
+ok "systemd reads its files again" systemctl daemon-reload
+ok "delete" "$BASIN" delete -f limits
+ok "nothing is left" within 5 is_gone p-limits.scope
+
+# --- devices: a rule that systemd can say, and one that it cannot ---
+limited '{devices: [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 1, minor: 11, access: "r"}]}'
+like "systemd: DeviceAllow" "$(property p-limits.scope DeviceAllow)" '/dev/char/1:11 r'
+limited '{devices: [{allow: true, access: "rwm"}]}'
+is "every device" "$(property p-limits.scope DevicePolicy)" auto
+ok "delete that" "$BASIN" delete -f limits
