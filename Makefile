@@ -180,7 +180,7 @@ fuzzers: $(FUZZERS)
 # --- what must be installed: BUILD_DEPS to build and run, TEST_DEPS to test. apt is asked only for what is missing ------------------
 BUILD_DEPS := gcc libc6-dev musl-tools pkg-config libjansson-dev libseccomp-dev libcap-dev libnl-3-dev libsqlite3-dev libzstd-dev \
 	zlib1g-dev libisal-dev libssl-dev libnftables-dev libsystemd-dev dnsmasq-base e2fsprogs mount iproute2 mmdebstrap
-TEST_DEPS  := libcmocka-dev libarchive-tools clang clang-format clang-tidy cppcheck shellcheck codespell attr acl libcap2-bin busybox-static \
+TEST_DEPS  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libarchive-tools clang clang-format clang-tidy cppcheck shellcheck codespell attr acl libcap2-bin busybox-static \
 	nftables iputils-ping jq python3 sqlite3 strace podman crun runc skopeo umoci zstd xz-utils qemu-system-x86 qemu-utils file procps util-linux man-db mandoc zsh fish
 MISSING     = $(shell for p in $(1); do dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done)
 APT_INSTALL = @missing="$(call MISSING,$(1))"; [ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] || { echo "run as root, or install: $$missing" >&2; exit 1; }; \
