@@ -20,6 +20,10 @@
 int bsn_error_set(struct basin_error *err, int code, int sys, int append, const char *where, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
 
+/* The errno in the words that engines know from runc, whichever C library we have: "no such file or directory". */
+#define BSN_ERROR_WORDS 64
+const char *bsn_error_words(int sys, char room[BSN_ERROR_WORDS]);
+
 /* The code a bare errno stands for: EPERM and EACCES are DENIED, EBUSY is BUSY, the rest INTERNAL. */
 int bsn_error_code_of(int sys);
 

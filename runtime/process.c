@@ -8,7 +8,6 @@
  */
 #include "runtime/process.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
@@ -180,10 +179,10 @@ int bsn_child_start(const struct bsn_child_start *start, struct bsn_child *child
 
 /* --- the conversation --- */
 
-/* The child's words and the errno's, which begins lower case as all our messages do. */
+/* The child's words and the errno's. */
 static int explain(struct bsn_message *message, struct basin_error *err)
 {
-	char reason[128];
+	char reason[BSN_ERROR_WORDS];
 	/* It may quote a path of the config's, and those may hold anything but NUL. A message is one line. */
 	for (char *at = message->text; *at != '\0'; at++)
 		if ((unsigned char)*at < ' ')
@@ -195,9 +194,7 @@ static int explain(struct bsn_message *message, struct basin_error *err)
 	int code = message->value == ENOENT ? BASIN_NOT_FOUND : bsn_error_code_of(message->value);
 	if (message->value <= 0)
 		return bsn_fail(err, BASIN_FAILED, sys, "%s", message->text);
-	snprintf(reason, sizeof(reason), "%s", strerror(sys));
-	reason[0] = (char)tolower((unsigned char)reason[0]);
-	return bsn_fail(err, code, sys, "%s: %s", message->text, reason);
+	return bsn_fail(err, code, sys, "%s: %s", message->text, bsn_error_words(sys, reason));
 }
 
 int bsn_child_receive(int channel, struct bsn_message *ret_message, int *ret_fd, struct basin_error *err)

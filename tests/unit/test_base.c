@@ -48,7 +48,7 @@ static void errors_are_filled_and_prefixed(void **state)
 	assert_int_equal(bsn_error_prefix(&err, "cannot launch \"%s\"", "web"), -ENOENT);
 	assert_string_equal(err.text, "cannot launch \"web\": pool \"/a\" does not exist");
 	assert_int_equal(bsn_fail_sys(&err, EACCES, "%s", err.text), -EACCES);
-	assert_string_equal(err.text, "cannot launch \"web\": pool \"/a\" does not exist: Permission denied");
+	assert_string_equal(err.text, "cannot launch \"web\": pool \"/a\" does not exist: permission denied");
 	assert_int_equal(err.code, BASIN_DENIED);
 	assert_int_equal(bsn_fail(NULL, BASIN_USAGE, 0, "x"), -EIO);
 }
