@@ -137,6 +137,8 @@ int bsn_spawn(const struct bsn_spawn *spawn, pid_t *ret_pid, struct basin_error 
 	if (r > 0)
 		return bsn_fail_sys(err, r, "cannot run \"%s\"", spawn->path);
 	r = arrange_fds(&actions, spawn, held);
+	if (r >= 0 && spawn->directory != NULL)
+		r = -posix_spawn_file_actions_addchdir_np(&actions, spawn->directory);
 	if (r >= 0)
 		r = spawn_with(spawn, &actions, ret_pid);
 	posix_spawn_file_actions_destroy(&actions);

@@ -32,6 +32,7 @@ struct bsn_spawn {
 	const char *path;
 	const char *const *argv;
 	const char *const *envp;
+	const char *directory; /* to run it in; NULL: the caller's */
 	const int *fds;
 	size_t fd_count;
 };

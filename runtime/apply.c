@@ -233,6 +233,7 @@ static int go(struct bsn_run *run, const struct bsn_process_config *process, str
 static int run_hooks(struct bsn_run *run, struct basin_error *err)
 {
 	int fd = -1;
+	run->hooked = true;
 	int r = bsn_hooks_run(run->config, BSN_HOOK_PRESTART, &run->state, BSN_CREATING, err);
 	if (r >= 0)
 		r = bsn_hooks_run(run->config, BSN_HOOK_CREATE_RUNTIME, &run->state, BSN_CREATING, err);
@@ -389,6 +390,8 @@ int bsn_run_apply(struct bsn_run *run, struct basin_error *err)
 		bsn_child_kill(&run->child);
 		bsn_scope_release(&run->holder);
 		bsn_container_undo(&run->container, NULL);
+		if (run->hooked)
+			bsn_hooks_run_last(run->config, &run->state);
 	}
 	return r;
 }

@@ -36,6 +36,7 @@ struct bsn_run {
 	int process;       /* exec: the pidfd of the container's init */
 	struct bsn_child child;
 	int console; /* the terminal's master; -1: none */
+	bool hooked; /* hooks have begun: from then on the lifecycle ends with those of poststop */
 	bool made;   /* the container's directory is ours to remove */
 };
 

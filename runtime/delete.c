@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <signal.h>
 
-#include "base/log.h"
 #include "base/sys.h"
 #include "runtime/container.h"
 #include "runtime/hooks.h"
@@ -38,13 +37,6 @@ static int check_deletable(struct bsn_container *container, const struct bsn_sta
 			bsn_status_name(status));
 }
 
-static void run_hooks(const struct bsn_config *config, const struct bsn_state *state)
-{
-	struct basin_error err;
-	if (config != NULL && bsn_hooks_run(config, BSN_HOOK_POSTSTOP, state, BSN_STOPPED, &err) < 0)
-		bsn_warn("%s", err.text);
-}
-
 static int delete_known(struct bsn_container *container, const struct bsn_state *state, bool force, struct basin_error *err)
 {
 	struct bsn_config *config = NULL;
@@ -55,8 +47,8 @@ static int delete_known(struct bsn_container *container, const struct bsn_state 
 	if (state->hooks && bsn_container_config(container, &config, NULL) < 0)
 		config = NULL;
 	r = bsn_container_undo(container, err);
-	if (r >= 0)
-		run_hooks(config, state);
+	if (r >= 0 && config != NULL)
+		bsn_hooks_run_last(config, state);
 	bsn_config_free(config);
 	return r;
 }

@@ -198,7 +198,7 @@ static void plan_hook_ops(struct bsn_plan *plan, const struct bsn_config *config
 	if (!plan->hooks)
 		return;
 	bsn_list_add(&plan->list, BSN_OP_HOOKS);
-	bsn_plan_hook_ops(plan, &config->hooks[BSN_HOOK_CREATE_CONTAINER]);
+	bsn_plan_hook_ops(plan, &config->hooks[BSN_HOOK_CREATE_CONTAINER], true);
 }
 
 static void plan_console(struct bsn_plan *plan, const struct bsn_process_config *process, bool bind)

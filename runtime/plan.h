@@ -95,7 +95,7 @@ int bsn_plan_devices(struct bsn_plan *plan, const struct bsn_config *config, str
 /* Masked and read-only paths, and the mounts that become read-only only when all is in them. */
 void bsn_plan_masks(struct bsn_plan *plan, const struct bsn_config *config);
 /* Hooks that run in the container. */
-void bsn_plan_hook_ops(struct bsn_plan *plan, const struct bsn_hooks *hooks);
+void bsn_plan_hook_ops(struct bsn_plan *plan, const struct bsn_hooks *hooks, bool create);
 /* What a process is before it runs its program; from labels to execve. user_namespace: ids are a container's. */
 struct bsn_plan_process {
 	const struct bsn_config *config; /* whose hooks and seccomp flags hold; hooks only when start is true */

@@ -237,7 +237,7 @@ static void plan_chdir(struct bsn_plan *plan, const char *cwd, bool last)
 	bsn_list_add_text(&plan->list, BSN_OP_CHDIR, cwd)->flags = last ? 0 : BSN_OP_F_TRY;
 }
 
-/* What a hook without an environment of its own inherits, as with runc: ours. */
+/* What a hook without an environment of its own inherits, as with runc: ours, or (startContainer) the payload's. */
 static uint32_t add_environment(struct bsn_plan *plan)
 {
 	size_t count = 0;
@@ -246,18 +246,23 @@ static uint32_t add_environment(struct bsn_plan *plan)
 	return bsn_list_vector(&plan->list, (const char *const *)environ, count);
 }
 
-void bsn_plan_hook_ops(struct bsn_plan *plan, const struct bsn_hooks *hooks)
+void bsn_plan_hook_ops(struct bsn_plan *plan, const struct bsn_hooks *hooks, bool create)
 {
 	for (size_t i = 0; i < hooks->count; i++) {
 		const struct bsn_hook *hook = &hooks->of[i];
 		uint32_t argv = hook->args.count > 0 ? bsn_list_vector(&plan->list, hook->args.of, hook->args.count)
 						     : bsn_list_vector(&plan->list, &hook->path, 1);
-		uint32_t envp =
-			hook->env_given ? bsn_list_vector(&plan->list, hook->env.of, hook->env.count) : add_environment(plan);
+		uint32_t envp = 0;
+		if (hook->env_given)
+			envp = bsn_list_vector(&plan->list, hook->env.of, hook->env.count);
+		else if (create)
+			envp = add_environment(plan);
 		struct bsn_op *op = bsn_list_add_text(&plan->list, BSN_OP_HOOK, hook->path);
 		op->text[1] = argv;
 		op->text[2] = envp;
 		op->number[0] = (uint64_t)hook->timeout;
+		op->number[1] = i;
+		op->number[2] = create;
 	}
 }
 
@@ -276,7 +281,7 @@ static void plan_ready(struct bsn_plan *plan, const struct bsn_plan_process *req
 		op->fd = bsn_plan_handle(plan, BSN_HANDLE_START, NULL, NULL);
 	}
 	if (has_hooks)
-		bsn_plan_hook_ops(plan, hooks);
+		bsn_plan_hook_ops(plan, hooks, false);
 }
 
 int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *request, struct basin_error *err)

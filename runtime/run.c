@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run: create, start and, unless it is detached, attend the payload to its end and remove what was made. */
-#include "base/log.h"
 #include "runtime/apply.h"
 #include "runtime/attend.h"
 #include "runtime/hooks.h"
@@ -10,6 +9,7 @@ static void take_back(struct bsn_run *run)
 {
 	bsn_child_kill(&run->child);
 	bsn_container_undo(&run->container, NULL);
+	bsn_hooks_run_last(run->config, &run->state);
 }
 
 /* READY came: hooks of startContainer wait for START. Then the end of the channel says that the payload runs. */
@@ -44,9 +44,7 @@ static int finish(struct bsn_run *run, struct basin_error *err)
 		return 0;
 	if (r >= 0)
 		r = bsn_container_undo(&again, err);
-	struct basin_error hook_error;
-	if (bsn_hooks_run(run->config, BSN_HOOK_POSTSTOP, &run->state, BSN_STOPPED, &hook_error) < 0)
-		bsn_warn("%s", hook_error.text);
+	bsn_hooks_run_last(run->config, &run->state);
 	return r;
 }
 

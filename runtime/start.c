@@ -84,14 +84,16 @@ static int after_start(struct bsn_container *container, const struct bsn_state *
 	int r = bsn_container_config(container, &config, err);
 	if (r < 0)
 		return r;
-	r = bsn_hooks_run(config, BSN_HOOK_POSTSTART, state, BSN_RUNNING, err);
-	bsn_config_free(config);
-	if (r < 0) {
-		/* The spec since 1.3: a container whose poststart hook fails is not to be left running. */
-		auto_fd int pidfd = bsn_container_pidfd(state);
-		if (pidfd >= 0)
-			bsn_sys_pidfd_send_signal(pidfd, SIGKILL);
-	}
+	auto_of(bsn_config_free) struct bsn_config *owned = config;
+	r = bsn_hooks_run(owned, BSN_HOOK_POSTSTART, state, BSN_RUNNING, err);
+	if (r >= 0)
+		return r;
+	/* The spec since 1.3: a container whose poststart hook fails is stopped and deleted. */
+	auto_fd int pidfd = bsn_container_pidfd(state);
+	if (pidfd >= 0)
+		bsn_sys_pidfd_send_signal(pidfd, SIGKILL);
+	if (bsn_container_undo(container, NULL) >= 0)
+		bsn_hooks_run_last(owned, state);
 	return r;
 }
 

@@ -89,7 +89,8 @@ operation op_device, op_symlink, op_console; /* device.c, console.c */
 operation op_rlimit, op_session, op_keyring, op_scheduler, op_io_priority, op_affinity, op_memory_policy, op_personality,
 	op_umask;                                                     /* settings.c */
 operation op_bounding, op_user, op_caps, op_no_new_privs, op_seccomp; /* identity.c */
-operation op_hooks, op_lookup, op_ready, op_hook, op_exec;            /* payload.c */
+operation op_hooks, op_lookup, op_ready, op_exec;                     /* payload.c */
+operation op_hook;                                                    /* hook.c */
 operation op_init, op_idle;                                           /* init.c */
 
 /* Writes text to a file of procfs below dirfd, after making sure that it is one: a symbolic link or a bind mount cannot stand

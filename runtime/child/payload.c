@@ -1,19 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The last steps: hooks inside the container, the wait for start, finding the program and becoming it. */
+/* The last steps: the wait for start, finding the program and becoming it. */
 #include "runtime/child/child.h"
 
-#include <linux/close_range.h>
-
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define WAIT_PIDFD   3
-#define WAIT_EXITED  4
-#define POLL_IN      1
-
-struct poll_fd {
-	int32_t fd;
-	int16_t events;
-	int16_t revents;
-};
 
 void close_rest(struct child *child, unsigned int flags)
 {
@@ -49,65 +38,6 @@ int op_ready(struct child *child, const struct bsn_op *op)
 	if (state >= 0)
 		child->state = state;
 	return r;
-}
-
-/* --- a hook --- */
-
-__attribute__((noreturn)) static void become_hook(struct child *child, const struct bsn_op *op)
-{
-	char *empty[] = { NULL };
-	char *const *argv = op_vector(child, op, 1);
-	char *const *envp = op_vector(child, op, 2);
-	if (child->state >= 0) {
-		SYS3(lseek, child->state, 0, 0);
-		SYS3(dup3, child->state, 0, 0);
-	}
-	SYS3(close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
-	SYS3(execve, op_text(child, op, 0), argv, envp != NULL ? envp : empty);
-	leave(127);
-}
-
-/* The hook's wait status as waitid(2)'s code and value: 0, or an error with its message. */
-static int judge_hook(struct child *child, const struct bsn_op *op, int pidfd)
-{
-	int32_t info[32] = { 0 }; /* siginfo_t: signo, errno, code, pad, pid, uid, status */
-	char digits[24];
-	long r;
-	do
-		r = SYS5(waitid, WAIT_PIDFD, pidfd, info, WAIT_EXITED, NULL);
-	while (r == -EINTR);
-	if (r < 0)
-		return (int)r;
-	if (info[2] == 1 /* CLD_EXITED */ && info[6] == 0)
-		return 0;
-	return fail_plain(child, -EIO, "the hook \"", op_text(child, op, 0),
-			  info[2] == 1 ? "\" failed: exit status " : "\" was killed by signal ", text_number(digits, info[6]));
-}
-
-int op_hook(struct child *child, const struct bsn_op *op)
-{
-	int pidfd = -1;
-	struct clone_args args = { .flags = CLONE_PIDFD, .exit_signal = 17 /* SIGCHLD */, .pidfd = (uint64_t)(uintptr_t)&pidfd };
-	long pid = SYS2(clone3, &args, sizeof(args));
-	if (pid < 0)
-		return (int)pid;
-	if (pid == 0)
-		become_hook(child, op);
-	int r = 0;
-	if (op->number[0] > 0) {
-		struct poll_fd poll = { .fd = pidfd, .events = POLL_IN };
-		int64_t timeout[2] = { (int64_t)op->number[0], 0 };
-		do
-			r = (int)SYS5(ppoll, &poll, 1, timeout, NULL, 8);
-		while (r == -EINTR);
-		if (r == 0)
-			SYS4(pidfd_send_signal, pidfd, 9, NULL, 0);
-	}
-	int late = op->number[0] > 0 && r == 0;
-	r = judge_hook(child, op, pidfd);
-	sys_close(pidfd);
-	return late ? fail_plain(child, -ETIME, "the hook \"", op_text(child, op, 0), "\" took longer than its timeout", NULL)
-		    : r;
 }
 
 /* --- the program --- */

@@ -42,22 +42,89 @@ failing() { # KIND REGEX NAME
 	make_bundle "$B" ".process.args = [\"true\"] | .hooks = {$1: [{path: \"$2\"${3:+, $3}}]}"
 }
 failing createRuntime /bin/false
-refused "a hook that fails stops create" 1 'createRuntime hook #0 "/bin/false" failed: exit status 1' "$BASIN" create -b "$B" c1
+refused "a hook that fails stops create" 1 '^error running createRuntime hook #0: "/bin/false" failed: exit status 1$' "$BASIN" create -b "$B" c1
 refused "and leaves nothing" 1 'does not exist' "$BASIN" state c1
 failing createContainer /bin/false
-refused "a hook that fails in the container" 1 'hook "/bin/false" failed: exit status 1' "$BASIN" create -b "$B" c1
+refused "a hook that fails in the container" 1 '^error running createContainer hook #0: "/bin/false" failed: exit status 1$' "$BASIN" create -b "$B" c1
 failing startContainer /bin/false
 "$BASIN" create -b "$B" c1
-refused "one of start" 1 'hook "/bin/false" failed: exit status 1' "$BASIN" start c1
+refused "one of start" 1 '^error running startContainer hook #0: "/bin/false" failed: exit status 1$' "$BASIN" start c1
 "$BASIN" delete --force c1
 failing createRuntime /nosuch/hook
 refused "a hook that is not there" 1 '/nosuch/hook' "$BASIN" create -b "$B" c1
 failing createRuntime /bin/sleep '"args": ["sleep", "30"], "timeout": 1'
-refused "a hook that takes too long" 1 'longer than its 1 s' "$BASIN" create -b "$B" c1
+refused "a hook that takes too long" 1 'error running createRuntime hook #0: "/bin/sleep" ran past its timeout of 1 s' "$BASIN" create -b "$B" c1
 failing createContainer /bin/sleep '"args": ["sleep", "30"], "timeout": 1'
-refused "one in the container that takes too long" 1 'longer than its timeout' "$BASIN" create -b "$B" c1
+refused "one in the container that takes too long" 1 'error running createContainer hook #0: "/bin/sleep" ran past its timeout' "$BASIN" create -b "$B" c1
 failing poststart /bin/false
 refused "a poststart hook that fails ends the container" 1 'poststart hook #0' "$BASIN" run -b "$B" c1
 refused "which is gone" 1 'does not exist' "$BASIN" state c1
 failing poststop /bin/false
 ok "a poststop hook that fails is a warning" "$BASIN" run -b "$B" c1
+
+# What a failing hook said is in the message; what a good one said is nowhere, or where the annotations send it.
+failing prestart /bin/sh '"args": ["sh", "-c", "echo out; echo err >&2; exit 3"]'
+refused "its words are told" 1 'prestart hook #0: "/bin/sh" failed: exit status 3: out err$' "$BASIN" create -b "$B" c1
+failing startContainer /bin/sh '"args": ["sh", "-c", "echo from inside >&2; exit 4"]'
+refused "those of one inside too" 1 'startContainer hook #0: "/bin/sh" failed: exit status 4: from inside$' "$BASIN" run -b "$B" c1
+failing createContainer /nosuch
+refused "one inside that is not there" 1 'createContainer hook #0: "/nosuch" failed: exit status 127: no such file' "$BASIN" run -b "$B" c1
+failing prestart /bin/sh '"args": ["sh", "-c", "kill -9 $$"]'
+refused "one that is killed" 1 'prestart hook #0: "/bin/sh" was killed by signal 9' "$BASIN" run -b "$B" c1
+make_bundle "$B" ".process.args = [\"true\"] | .hooks = {prestart: [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo out; echo err >&2\"]}]}"
+run "$BASIN" run -b "$B" c1
+is "a good one is quiet" "$OUT$ERR" ""
+make_bundle "$B" ".process.args = [\"true\"] | .hooks = {prestart: [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo out; echo err >&2\"]}]} |
+	.annotations = {\"run.oci.hooks.stdout\": \"$T/hook.out\", \"run.oci.hooks.stderr\": \"$T/hook.err\"}"
+"$BASIN" run -b "$B" c1
+is "annotations send it to files" "$(cat "$T/hook.out" "$T/hook.err")" "out
+err"
+
+# Where they run, and with what.
+inside() { # KIND SCRIPT [more]: a hook of busybox's, which is at the same place inside and outside
+	make_bundle "$B" ".process.args = [\"true\"] | .root.readonly = false | .process.env = [\"ONE=two\", \"PATH=/bin\"] |
+		.hooks = {$1: [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"$2\"]${3:+, $3}}]}"
+	run "$BASIN" run -b "$B" c1
+}
+inside prestart "pwd >$T/where"
+is "the runtime's in the bundle" "$(cat "$T/where")" "$B"
+inside createContainer "pwd >$T/where; touch ./here"
+is "createContainer in the root" "$(cat "$T/where")" "$ROOTFS"
+ok "by its place" test -e "$ROOTFS/here"
+inside createContainer "echo \$FROM >$T/where"
+FROM=outside inside createContainer "echo \$FROM >$T/where"
+is "createContainer inherits our environment" "$(cat "$T/where")" outside
+inside startContainer "echo \$ONE \${HOME:+home} >/where"
+is "startContainer the payload's" "$(cat "$ROOTFS/where")" "two home"
+inside startContainer "echo \${ONE:-none} >/where" 'env: []'
+is "unless it has one, though empty" "$(cat "$ROOTFS/where")" "none"
+inside startContainer "grep -o 'pid[^,]*' >/where"
+is "its pid is the container's" "$(tr -dc 0-9 <"$ROOTFS/where")" 1
+inside prestart "exec <&-; exit 0"
+is "one that does not read its input" "$STATUS" 0
+inside prestart "sleep 1000 >/dev/null 2>&1 & echo \$! >$T/left"
+is "one that leaves a process behind does not hold us" "$STATUS" 0
+kill "$(cat "$T/left")"
+
+# However it ends, poststop has the last word.
+last() { # KIND
+	rm -f "$T/last"
+	make_bundle "$B" ".process.args = [\"true\"] | .hooks = {$1: [{path: \"/bin/false\"}], poststop: [{path: \"/bin/false\"},
+		{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"grep -c stopped >$T/last\"]}]}"
+}
+for kind in prestart createRuntime createContainer; do
+	last $kind
+	"$BASIN" create -b "$B" c1 2>/dev/null
+	is "poststop runs, all of it, when create fails in $kind" "$(cat "$T/last")" 1
+done
+for kind in startContainer poststart; do
+	last $kind
+	"$BASIN" run -b "$B" c1 2>/dev/null
+	is "and when run fails in $kind" "$(cat "$T/last")" 1
+done
+last poststart
+"$BASIN" create -b "$B" c1
+refused "start fails in poststart" 1 'error running poststart hook #0' "$BASIN" --log "$T/warnings" start c1
+is "which deletes it" "$(cat "$T/last")" 1
+like "poststop's own failure is a warning" "$(cat "$T/warnings")" 'level=warning msg="error running poststop hook #0'
+refused "it is gone" 1 'does not exist' "$BASIN" state c1
