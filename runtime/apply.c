@@ -145,7 +145,10 @@ int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 		return bsn_fail_sys(err, -r, "cannot make a channel to the container's first process");
 	run->child.channel = ends[0];
 	auto_fd int theirs = ends[1];
-	const struct bsn_list header = { .channel = theirs, .keep_fds = (uint32_t)keep_fds, .wait_open = run->plan->user };
+	const struct bsn_list header = { .channel = theirs,
+					 .keep_fds = (uint32_t)keep_fds,
+					 .wait_open = run->plan->user,
+					 .old_mounts = run->old_mounts };
 	r = bsn_list_write(&run->plan->list, header, run->handles, run->plan->handle_count, &list, err);
 	auto_fd int owned = list;
 	if (r < 0)
@@ -280,6 +283,8 @@ int bsn_run_follow(struct bsn_run *run, struct basin_error *err)
 			r = run_hooks(run, err);
 		else if (message.type == BSN_MESSAGE_CONSOLE && run->plan->console)
 			r = take_console(run, bsn_fd_give(&fd), err);
+		else if (message.type == BSN_MESSAGE_MAP_IDS && run->made)
+			r = bsn_run_map_ids(run, message.value, fd, err);
 		else if (message.type == BSN_MESSAGE_READY && run->plan->ready)
 			return climbed(run, 0);
 		else

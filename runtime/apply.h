@@ -37,6 +37,7 @@ struct bsn_run {
 	struct bsn_child child;
 	int console; /* the terminal's master; -1: none */
 	bool hooked; /* hooks have begun: from then on the lifecycle ends with those of poststop */
+	bool old_mounts; /* open_tree(2) and its kin are not to be had */
 	bool made;   /* the container's directory is ours to remove */
 };
 
@@ -58,6 +59,8 @@ int bsn_run_apply(struct bsn_run *run, struct basin_error *err);
 /* --- for exec, which shares them --- */
 /* Opens the plan's handles. */
 int bsn_run_open_handles(struct bsn_run *run, struct basin_error *err);
+/* Maps the ids of a detached mount that the child made, as the config's mount of that number says, and tells it so. */
+int bsn_run_map_ids(const struct bsn_run *run, int32_t number, int mount, struct basin_error *err);
 /* Writes the list and starts the child. */
 int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err);
 /* The first rungs: the successor of a joiner, the state (of a container that is being made), maps and limits. */

@@ -118,6 +118,7 @@ struct bsn_mount {
 	unsigned long sb_clear; /* the ones an option took back explicitly ("rw", "async", ...) */
 	uint64_t attr_set;      /* MOUNT_ATTR_... of this mount */
 	uint64_t attr_clear;
+	bool access_time; /* an option asks for a way to keep access times; those that take one back do not */
 	uint64_t rec_set; /* MOUNT_ATTR_... of the mount and all below it (rro, rnosuid, ...): mount_setattr with AT_RECURSIVE */
 	uint64_t rec_clear;
 	unsigned long *propagation; /* MS_SHARED and friends, with MS_REC for the r... forms, in order */
@@ -128,6 +129,8 @@ struct bsn_mount {
 	bool idmap_recursive;
 	struct bsn_id_maps uid_maps; /* both empty with idmap: those of the container's user namespace */
 	struct bsn_id_maps gid_maps;
+	bool uid_maps_relative; /* `host` is an id of the container's user namespace (crun's "idmap=uids=@...") */
+	bool gid_maps_relative;
 	bool tmpcopyup;    /* a new tmpfs gets a copy of what it covers */
 	bool copy_symlink; /* a source that is a symbolic link is copied as one */
 	bool source_nofollow;

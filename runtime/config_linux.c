@@ -93,13 +93,42 @@ static int parse_mappings(struct bsn_config *config, const json_t *json, struct 
 	return 0;
 }
 
+/* The ids that a range's host ids are outside the user namespace; the range must lie in one of its ranges. */
+static bool translate(const struct bsn_id_maps *maps, struct bsn_id_map *range)
+{
+	for (size_t i = 0; i < maps->count; i++) {
+		uint64_t offset = (uint64_t)range->host - maps->of[i].container;
+		if (range->host < maps->of[i].container || offset + range->size > maps->of[i].size)
+			continue;
+		range->host = (uint32_t)(maps->of[i].host + offset);
+		return true;
+	}
+	return false;
+}
+
+static int translate_all(const struct bsn_id_maps *maps, struct bsn_id_maps *ranges, size_t number, struct basin_error *err)
+{
+	for (size_t i = 0; i < ranges->count; i++)
+		if (!translate(maps, &ranges->of[i]))
+			return bsn_config_wrong(err, "mounts[%zu].options: idmap has ids that the user namespace has not", number);
+	return 0;
+}
+
 /* An idmapped mount without mappings of its own takes the container's. */
-static int check_idmapped_mounts(const struct bsn_config *config, struct basin_error *err)
+static int check_idmapped_mounts(struct bsn_config *config, struct basin_error *err)
 {
 	for (size_t i = 0; i < config->mount_count; i++)
 		if (config->mounts[i].idmap && config->mounts[i].uid_maps.count == 0 && !config->namespaces[BSN_NS_USER].given)
 			return bsn_config_wrong(err, "mounts[%zu]: idmap needs uidMappings and gidMappings, or a user namespace",
 						i);
+	for (size_t i = 0; i < config->mount_count; i++) {
+		struct bsn_mount *mount = &config->mounts[i];
+		int r = mount->uid_maps_relative ? translate_all(&config->uid_maps, &mount->uid_maps, i, err) : 0;
+		if (r >= 0 && mount->gid_maps_relative)
+			r = translate_all(&config->gid_maps, &mount->gid_maps, i, err);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

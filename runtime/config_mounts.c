@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config.json's mounts: each with its options turned into flags (runtime/mount_options.c) and the rest kept as the file system's data. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -13,6 +14,67 @@ static int join_data(struct bsn_config *config, struct bsn_mount *mount, struct 
 		bsn_str_addf(&joined, "%s%s", i > 0 ? "," : "", mount->data.of[i]);
 	mount->data_joined = joined.failed ? NULL : bsn_arena_strdup(config->arena, bsn_str_text(&joined));
 	return mount->data_joined == NULL ? bsn_config_no_memory(err) : 0;
+}
+
+/* "0-1000-10#10-2000-5": container id, host id, how many. */
+static int parse_ranges(struct bsn_config *config, const char *text, size_t length, struct bsn_id_maps *maps)
+{
+	const char *end = text + length;
+	size_t count = 1;
+	for (size_t i = 0; i < length; i++)
+		count += text[i] == '#';
+	maps->of = bsn_arena_array(config->arena, count, sizeof(*maps->of));
+	if (maps->of == NULL)
+		return -ENOMEM;
+	for (maps->count = 0; text < end; maps->count++) {
+		uint32_t *const to[] = { &maps->of[maps->count].container, &maps->of[maps->count].host, &maps->of[maps->count].size };
+		for (size_t part = 0; part < 3; part++) {
+			char *stop;
+			if (*text < '0' || *text > '9')
+				return -EINVAL;
+			unsigned long long value = strtoull(text, &stop, 10);
+			if (value > UINT32_MAX || stop > end || (part < 2 && *stop != '-') || (part == 2 && stop != end && *stop != '#'))
+				return -EINVAL;
+			*to[part] = (uint32_t)value;
+			text = stop < end ? stop + 1 : end;
+		}
+		if (maps->of[maps->count].size == 0)
+			return -EINVAL;
+	}
+	return maps->count > 0 ? 0 : -EINVAL;
+}
+
+/* crun's "idmap=uids=0-1-10#10-11-10;gids=0-100-10"; an "@" before the ranges makes their host ids those of the user namespace. */
+static int parse_idmap_option(struct bsn_config *config, const char *value, struct bsn_mount *mount)
+{
+	while (*value != '\0') {
+		size_t length = strcspn(value, ";");
+		bool uids = bsn_starts_with(value, "uids=");
+		if (!uids && !bsn_starts_with(value, "gids="))
+			return -EINVAL;
+		bool relative = value[5] == '@';
+		size_t head = relative ? 6 : 5;
+		int r = parse_ranges(config, value + head, length - head, uids ? &mount->uid_maps : &mount->gid_maps);
+		if (r < 0)
+			return r;
+		*(uids ? &mount->uid_maps_relative : &mount->gid_maps_relative) = relative;
+		value += length;
+		value += *value == ';';
+	}
+	return 0;
+}
+
+/* An option that is not in the table: ids to map, or data for the file system. */
+static int parse_other(struct bsn_config *config, const char *option, struct bsn_mount *mount)
+{
+	const char *value = strchr(option, '=');
+	if (!bsn_starts_with(option, "idmap=") && !bsn_starts_with(option, "ridmap=")) {
+		mount->data.of[mount->data.count++] = option;
+		return option[0] == '\0' || option[0] == '=' ? -EINVAL : 0;
+	}
+	mount->idmap = true;
+	mount->idmap_recursive |= option[0] == 'r';
+	return parse_idmap_option(config, value + 1, mount);
 }
 
 static int parse_options(struct bsn_config *config, const json_t *json, const char *path, struct bsn_mount *mount,
@@ -31,9 +93,11 @@ static int parse_options(struct bsn_config *config, const json_t *json, const ch
 	for (size_t i = 0; i < options.count; i++) {
 		unsigned long propagation;
 		if (!bsn_mount_option_apply(mount, options.of[i], &propagation)) {
-			if (options.of[i][0] == '\0' || options.of[i][0] == '=')
+			r = parse_other(config, options.of[i], mount);
+			if (r == -ENOMEM)
+				return bsn_config_no_memory(err);
+			if (r < 0)
 				return bsn_config_wrong(err, "%s.options[%zu]: \"%s\" is not an option", path, i, options.of[i]);
-			mount->data.of[mount->data.count++] = options.of[i];
 		} else if (propagation != 0) {
 			mount->propagation[mount->propagation_count++] = propagation;
 		}
@@ -44,8 +108,10 @@ static int parse_options(struct bsn_config *config, const json_t *json, const ch
 static int parse_idmap(struct bsn_config *config, const json_t *json, const char *path, struct bsn_mount *mount,
 		       struct basin_error *err)
 {
-	int r = bsn_config_id_maps(config, json, path, "uidMappings", &mount->uid_maps, err);
-	if (r >= 0)
+	int r = 0;
+	if (json_object_get(json, "uidMappings") != NULL)
+		r = bsn_config_id_maps(config, json, path, "uidMappings", &mount->uid_maps, err);
+	if (r >= 0 && json_object_get(json, "gidMappings") != NULL)
 		r = bsn_config_id_maps(config, json, path, "gidMappings", &mount->gid_maps, err);
 	if (r < 0)
 		return r;

@@ -14,12 +14,7 @@ int bsn_config_refuse(const struct bsn_config *config, struct basin_error *err)
 			      "linux.netDevices: moving the host's network devices is not supported; attach a network instead");
 	if (config->intel_rdt.given)
 		return refuse(err, "linux.intelRdt: cache and bandwidth allocation is not supported");
-	if (config->mount_label != NULL)
-		return refuse(err, "linux.mountLabel: SELinux labels on mounts are not supported");
 	if (config->seccomp.notify)
 		return refuse(err, "linux.seccomp: SCMP_ACT_NOTIFY is not supported");
-	for (size_t i = 0; i < config->mount_count; i++)
-		if (config->mounts[i].copy_symlink || config->mounts[i].destination_nofollow)
-			return refuse(err, "mounts[%zu].options: copy-symlink and dest-nofollow are not supported", i);
 	return 0;
 }

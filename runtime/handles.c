@@ -12,6 +12,7 @@
 
 #include "base/sys.h"
 #include "runtime/apply.h"
+#include "runtime/device_nodes.h"
 #include "runtime/idmap.h"
 #include "runtime/start.h"
 
@@ -40,20 +41,29 @@ static int open_root(const struct bsn_run *run, const char *path, struct basin_e
 		      : fd;
 }
 
-static int set_attributes(int fd, uint64_t set, uint64_t clear, uint64_t propagation, bool recursive)
+static int set_propagation(int fd, uint64_t propagation)
 {
-	struct mount_attr attr = { .attr_set = set, .attr_clr = clear, .propagation = propagation };
-	if ((set | clear | propagation) == 0)
-		return 0;
-	return bsn_sys_mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0u), &attr);
+	struct mount_attr attr = { .propagation = propagation };
+	return propagation == 0 ? 0 : bsn_sys_mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr);
+}
+
+static int open_namespace(const char *path, struct basin_error *err)
+{
+	int fd = bsn_sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	return fd < 0 ? bsn_fail_sys(err, -fd, "cannot open the namespace \"%s\"", path) : fd;
 }
 
 static int map_ids(const struct bsn_run *run, int fd, const struct bsn_mount *mount, struct basin_error *err)
 {
 	int user = -1;
 	bool own = mount->uid_maps.count > 0;
-	int r = bsn_idmap_open(own ? &mount->uid_maps : &run->config->uid_maps, own ? &mount->gid_maps : &run->config->gid_maps,
-			       &user, err);
+	const char *joined = run->config->namespaces[BSN_NS_USER].path;
+	int r;
+	if (!own && joined != NULL)
+		r = user = open_namespace(joined, err);
+	else
+		r = bsn_idmap_open(own ? &mount->uid_maps : &run->config->uid_maps,
+				   own ? &mount->gid_maps : &run->config->gid_maps, &user, err);
 	auto_fd int owned = user;
 	if (r < 0)
 		return r;
@@ -72,18 +82,6 @@ static uint64_t own_propagation(const struct bsn_mount *mount)
 	return MS_SLAVE;
 }
 
-static int dress(const struct bsn_run *run, int fd, const struct bsn_mount *mount, const char *path, struct basin_error *err)
-{
-	int r = set_attributes(fd, 0, 0, own_propagation(mount), true);
-	if (r >= 0)
-		r = set_attributes(fd, mount->attr_set, mount->attr_clear, 0, false);
-	if (r >= 0)
-		r = set_attributes(fd, mount->rec_set, mount->rec_clear, 0, true);
-	if (r < 0)
-		return bsn_fail_sys(err, -r, "cannot set the options of the mount of \"%s\" at \"%s\"", path, mount->destination);
-	return mount->idmap ? map_ids(run, fd, mount, err) : 0;
-}
-
 static int open_bind(const struct bsn_run *run, const struct bsn_handle *handle, struct basin_error *err)
 {
 	unsigned int flags = OPEN_TREE_CLONE | (handle->mount->bind_recursive ? AT_RECURSIVE : 0u) |
@@ -92,38 +90,33 @@ static int open_bind(const struct bsn_run *run, const struct bsn_handle *handle,
 	if (fd < 0)
 		return bsn_fail_sys(err, -fd, "cannot open the mount's source \"%s\" (for \"%s\")", handle->path,
 				    handle->mount->destination);
-	int r = dress(run, fd, handle->mount, handle->path, err);
+	int r = set_propagation(fd, own_propagation(handle->mount));
+	if (r < 0)
+		return bsn_fail_sys(err, -r, "cannot set the propagation of the mount of \"%s\"", handle->path);
+	r = handle->mount->idmap ? map_ids(run, fd, handle->mount, err) : 0;
 	return r < 0 ? r : bsn_fd_give(&fd);
 }
 
+/* The container's part of the tree; where it has none, the tree as everybody sees it. */
 static int open_cgroup(const struct bsn_run *run, const struct bsn_handle *handle, struct basin_error *err)
 {
-	if (run->cgroup < 0)
-		return bsn_fail(err, BASIN_UNSUPPORTED, ENODEV, "cannot mount \"%s\": this container has no cgroup",
-				handle->mount->destination);
-	auto_fd int fd = bsn_sys_open_tree(run->cgroup, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-	if (fd < 0)
-		return bsn_fail_sys(err, -fd, "cannot mount the container's cgroup at \"%s\"", handle->mount->destination);
-	int r = dress(run, fd, handle->mount, "cgroup", err);
-	return r < 0 ? r : bsn_fd_give(&fd);
+	auto_fd int fd = run->cgroup >= 0 ? bsn_sys_open_tree(run->cgroup, "", OPEN_TREE_CLONE | AT_EMPTY_PATH)
+					  : bsn_sys_open_tree(AT_FDCWD, "/sys/fs/cgroup", OPEN_TREE_CLONE | AT_RECURSIVE);
+	int r = fd < 0 ? fd : set_propagation(fd, own_propagation(handle->mount));
+	if (r < 0)
+		return bsn_fail_sys(err, -r, "cannot mount the container's cgroup at \"%s\"", handle->mount->destination);
+	return bsn_fd_give(&fd);
 }
 
 static int open_legacy(const struct bsn_run *run, const struct bsn_handle *handle, struct basin_error *err)
 {
+	(void)run;
 	auto_fd int place = bsn_legacy_open(handle->path, err);
 	if (place < 0)
 		return place;
 	auto_fd int fd = bsn_sys_open_tree(place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-	if (fd < 0)
-		return bsn_fail_sys(err, -fd, "cannot mount the cgroup \"%s\"", handle->path);
-	int r = dress(run, fd, handle->mount, "cgroup", err);
-	return r < 0 ? r : bsn_fd_give(&fd);
-}
-
-static int open_namespace(const char *path, struct basin_error *err)
-{
-	int fd = bsn_sys_openat(AT_FDCWD, path, O_RDONLY, 0);
-	return fd < 0 ? bsn_fail_sys(err, -fd, "cannot open the namespace \"%s\"", path) : fd;
+	int r = fd < 0 ? fd : set_propagation(fd, own_propagation(handle->mount));
+	return r < 0 ? bsn_fail_sys(err, -r, "cannot mount the cgroup \"%s\"", handle->path) : bsn_fd_give(&fd);
 }
 
 static int open_handle(struct bsn_run *run, const struct bsn_handle *handle, struct basin_error *err)
@@ -139,6 +132,9 @@ static int open_handle(struct bsn_run *run, const struct bsn_handle *handle, str
 		return open_cgroup(run, handle, err);
 	case BSN_HANDLE_LEGACY:
 		return open_legacy(run, handle, err);
+	case BSN_HANDLE_DEVICES:
+		return bsn_device_nodes(run->plan->devices, run->plan->device_count, &run->config->uid_maps, &run->config->gid_maps,
+					err);
 	case BSN_HANDLE_NAMESPACE:
 		return open_namespace(handle->path, err);
 	case BSN_HANDLE_START:
@@ -150,6 +146,21 @@ static int open_handle(struct bsn_run *run, const struct bsn_handle *handle, str
 	return fd < 0 ? bsn_fail_sys(err, errno, "cannot pass the container's process on") : fd;
 }
 
+int bsn_run_map_ids(const struct bsn_run *run, int32_t number, int mount, struct basin_error *err)
+{
+	if (mount < 0 || number < 0 || (size_t)number >= run->config->mount_count || !run->config->mounts[number].idmap)
+		return bsn_fail(err, BASIN_INTERNAL, EPROTO, "the container's first process sent no mount to map");
+	int r = map_ids(run, mount, &run->config->mounts[number], err);
+	return r < 0 ? r : bsn_child_send(run->child.channel, BSN_MESSAGE_IDS_MAPPED, -1, err);
+}
+
+/* Without open_tree(2) nothing can be handed over: the child mounts it all, with mount(2). */
+static bool is_mount(enum bsn_handle_kind kind)
+{
+	return kind == BSN_HANDLE_ROOT || kind == BSN_HANDLE_BIND || kind == BSN_HANDLE_CGROUP || kind == BSN_HANDLE_LEGACY ||
+	       kind == BSN_HANDLE_DEVICES;
+}
+
 int bsn_run_open_handles(struct bsn_run *run, struct basin_error *err)
 {
 	const struct bsn_plan *plan = run->plan;
@@ -159,8 +170,12 @@ int bsn_run_open_handles(struct bsn_run *run, struct basin_error *err)
 	for (size_t i = 0; i < plan->handle_count; i++)
 		run->handles[i] = -1;
 	for (size_t i = 0; i < plan->handle_count; i++) {
+		if (run->old_mounts && is_mount(plan->handles[i].kind))
+			continue;
 		run->handles[i] = open_handle(run, &plan->handles[i], err);
-		if (run->handles[i] < 0)
+		if (run->handles[i] == -ENOSYS && is_mount(plan->handles[i].kind))
+			run->old_mounts = true;
+		else if (run->handles[i] < 0)
 			return run->handles[i];
 	}
 	return 0;

@@ -139,6 +139,13 @@ static void clear_attribute(uint64_t *set, uint64_t *clear, unsigned long value)
 	}
 }
 
+#define TIMES (MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME)
+
+static bool keeps_time(unsigned long value)
+{
+	return (value & ~(unsigned long)TIMES) == 0;
+}
+
 static void set_super(struct bsn_mount *mount, unsigned long value, bool on)
 {
 	mount->sb_flags = on ? mount->sb_flags | value : mount->sb_flags & ~value;
@@ -150,9 +157,12 @@ static void apply_attribute(struct bsn_mount *mount, const struct option *option
 	switch (option->kind) {
 	case SET:
 		set_attribute(&mount->attr_set, &mount->attr_clear, option->value);
+		mount->access_time |= keeps_time(option->value);
 		break;
 	case CLEAR:
 		clear_attribute(&mount->attr_set, &mount->attr_clear, option->value);
+		if (keeps_time(option->value) && (mount->attr_set & TIMES) == 0)
+			mount->access_time = false;
 		break;
 	case SET_ALL:
 		set_attribute(&mount->rec_set, &mount->rec_clear, option->value);

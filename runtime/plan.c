@@ -228,6 +228,9 @@ static int plan_filesystem(struct bsn_plan *plan, const struct bsn_plan_request 
 	plan_hook_ops(plan, config);
 	plan_console(plan, &config->process, true);
 	bsn_plan_masks(plan, config);
+	r = request->no_pivot ? bsn_plan_hide(plan, err) : 0;
+	if (r < 0)
+		return r;
 	bsn_list_add(&plan->list, BSN_OP_PIVOT)->flags = request->no_pivot ? BSN_OP_F_MOVE : 0;
 	if (config->rootfs_propagation != 0)
 		bsn_list_add_number(&plan->list, BSN_OP_ROOT_PROPAGATE, config->rootfs_propagation);

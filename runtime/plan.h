@@ -21,8 +21,9 @@
 enum bsn_handle_kind {
 	BSN_HANDLE_PROC,      /* the host's procfs */
 	BSN_HANDLE_ROOT,      /* the container's root, detached */
-	BSN_HANDLE_BIND,      /* mount->source, detached, with mount's attributes */
-	BSN_HANDLE_CGROUP,    /* the container's cgroup directory, detached, with mount's attributes */
+	BSN_HANDLE_BIND,      /* mount->source, detached, its ids mapped */
+	BSN_HANDLE_CGROUP,    /* the container's cgroup directory, detached */
+	BSN_HANDLE_DEVICES,   /* a detached file system with the container's device nodes (runtime/device_nodes.h) */
 	BSN_HANDLE_LEGACY,    /* the same of one in a hierarchy of version 1, at path */
 	BSN_HANDLE_NAMESPACE, /* the namespace at path */
 	BSN_HANDLE_PROCESS,   /* the pidfd of a container's init, for exec */
@@ -63,6 +64,8 @@ struct bsn_plan {
 	bool ready;      /* the child will send READY */
 	bool privileged; /* we may make detached mounts of the host's things */
 	struct bsn_list_builder list;
+	struct bsn_device *devices; /* all nodes of the container's /dev, the default ones and the config's */
+	size_t device_count;
 	struct bsn_handle *handles;
 	size_t handle_count;
 	size_t handle_room;
@@ -92,6 +95,8 @@ int bsn_plan_handle(struct bsn_plan *plan, enum bsn_handle_kind kind, const char
 int bsn_plan_mounts(struct bsn_plan *plan, const struct bsn_plan_request *request, struct basin_error *err);
 /* Devices and their links. */
 int bsn_plan_devices(struct bsn_plan *plan, const struct bsn_config *config, struct basin_error *err);
+/* --no-pivot: what is full of the host is hidden. */
+int bsn_plan_hide(struct bsn_plan *plan, struct basin_error *err);
 /* Masked and read-only paths, and the mounts that become read-only only when all is in them. */
 void bsn_plan_masks(struct bsn_plan *plan, const struct bsn_config *config);
 /* Hooks that run in the container. */

@@ -25,6 +25,11 @@ struct child {
 	int proc;           /* the host's /proc, or -1 */
 	int root;           /* the container's root */
 	int devpts;         /* the root of the new devpts, or -1 */
+	int parent;              /* the directory that path_parent found last, or -1 */
+	const char *parent_path; /* ... its path, which goes on after parent_length bytes */
+	size_t parent_length;
+	int devices;        /* a file system of device nodes, or -1 */
+	int old_mounts;     /* mount(2) only */
 	int mask_directory; /* a detached empty tmpfs to hide directories with, or -1
                        */
 	int mask_file;      /* the host's /dev/null, or -1 */
@@ -73,19 +78,26 @@ __attribute__((noreturn)) void run_operations(struct child *child);
 /* --- path.c --- */
 /* Opens (O_PATH) what path names inside the root, never leaving it. */
 int path_open(const struct child *child, const char *path, uint64_t resolve);
-/* The same, making what is missing: directories, or at the end a file (type STAT_FILE). *ret_made may be NULL. */
-int path_make(const struct child *child, const char *path, uint32_t type, uint32_t mode, int *ret_made);
-/* Opens the directory that path's last part is in, making it; *ret_name points into path. */
-int path_parent(const struct child *child, const char *path, const char **ret_name);
+/* The same, making what is missing: directories, or at the end a file (type STAT_FILE). *ret_found (may be NULL) is of these: */
+#define PATH_MADE 1 /* it was not there before */
+#define PATH_PROC 2 /* links lead to /proc or into it */
+int path_make(const struct child *child, const char *path, uint32_t type, uint32_t mode, int *ret_found);
+/*
+ * Opens the directory that path's last part is in, making it, and puts that part, without slashes after it, into name. The descriptor
+ * belongs to the child and holds until path_forget, which every operation calls that mounts something.
+ */
+#define NAME_ROOM 256
+int path_parent(struct child *child, const char *path, char *name);
+void path_forget(struct child *child);
 
 /* --- what the operations are made of --- */
 typedef int operation(struct child *child, const struct bsn_op *op);
 
 operation op_proc, op_wait_go, op_join, op_join_process, op_time, op_fork, op_unshare, op_become_root, op_hostname, op_domainname,
 	op_sysctl, op_proc_write, op_loopback;                                                              /* namespace.c */
-operation op_propagate, op_mount, op_mount_old, op_attach, op_remount, op_directory, op_mask, op_read_only; /* mount.c, mask.c */
-operation op_root, op_root_propagate, op_pivot, op_chdir;                                                   /* root.c */
-operation op_device, op_symlink, op_console; /* device.c, console.c */
+operation op_mount, op_mount_old, op_attach, op_remount, op_directory, op_mask, op_read_only; /* mount.c, attach.c, mask.c */
+operation op_propagate, op_root, op_root_propagate, op_hide, op_pivot, op_chdir;              /* root.c */
+operation op_device, op_devices, op_symlink, op_console;                                      /* device.c, console.c */
 operation op_rlimit, op_session, op_keyring, op_scheduler, op_io_priority, op_affinity, op_memory_policy, op_personality,
 	op_umask;                                                     /* settings.c */
 operation op_bounding, op_user, op_caps, op_no_new_privs, op_seccomp; /* identity.c */
@@ -96,8 +108,43 @@ operation op_init, op_idle;                                           /* init.c 
 /* Writes text to a file of procfs below dirfd, after making sure that it is one: a symbolic link or a bind mount cannot stand
  * for it. */
 int proc_write(struct child *child, const char *path, const char *text);
-/* Attaches a new file system of that type and those options, detached; a descriptor. */
-int mount_detached(struct child *child, const char *type, const char *source, char *const *options, uint64_t attributes);
+/* --- mount.c --- */
+/* A new file system of that type and those options, detached; a descriptor. */
+int mount_detached(const char *type, char *const *options, uint64_t attributes);
+/* Sets options ("key", "key=value") of the file system that fs configures. */
+int configure(int fs, char *const *options);
+
+/* --- place.c: where a mount goes, and how --- */
+/* Opens the operation's destination, making it; *ret_made tells that it was not there. */
+int place_open(struct child *child, const struct bsn_op *op, uint32_t type, int *ret_made);
+/*
+ * Puts `from`, a detached mount, at the open `at`, which is `path` in the container; without such mounts (old_mounts) what `from` is open
+ * on is bound there (flags: AT_RECURSIVE). Takes both descriptors. Returns the new mount's root, open.
+ */
+int place_put(struct child *child, int from, int at, const char *path, unsigned int flags);
+/* A clone of the mount that fd is open on, to be put somewhere (old_mounts: the same again). flags: AT_RECURSIVE */
+int place_clone(const struct child *child, int fd, unsigned int flags);
+/* Attributes of the mount whose root is open as fd; flags: AT_RECURSIVE. */
+int place_attributes(const struct child *child, int fd, unsigned int flags, uint64_t set, uint64_t clear);
+/* The changes (BSN_PROPAGATION_) in their order. */
+int place_propagate(const struct child *child, int fd, uint64_t changes);
+/* The mount is in its place: it gets its propagation, and becomes the root if that is where it went. Takes the descriptor. */
+int place_settle(struct child *child, const struct bsn_op *op, int mount, uint64_t propagation);
+
+/* --- attach.c --- */
+/* The operation's attributes (N0, N1, N3) for the mount whose root is open as fd. */
+int attach_attributes(struct child *child, const struct bsn_op *op, int fd);
+
+/* --- old.c: the same with mount(2) --- */
+int old_bind(int from, int at, unsigned int flags);
+int old_attributes(int fd, unsigned int flags, uint64_t set, uint64_t clear);
+int old_propagate(int fd, const char *path, unsigned long propagation);
+/* A new file system at the open place: type, options as a vector, attributes. */
+int old_file_system(int at, const char *type, char *const *options, uint64_t attributes);
+
+/* Makes sure that fd is on a file system of that kind (statfs's f_type): 0 or -EXDEV. */
+int check_file_system(int fd, uint64_t magic);
+#define PROC_MAGIC 0x9fa0
 /* Copies what the directory `at` holds into the detached mount. */
 int copy_up(struct child *child, int at, int mount);
 /* Closes everything but 0 to 2 and what the payload keeps. */

@@ -25,17 +25,20 @@ static int open_master(struct child *child)
 	return r < 0 ? fail(child, r, "cannot open /dev/ptmx in the container", NULL, NULL, NULL) : fd;
 }
 
-/* Puts our end at /dev/console. */
+/* Puts our end at /dev/console: on that name itself, wherever it may lead. */
 static int bind_console(struct child *child, int terminal)
 {
-	int at = path_make(child, "/dev/console", STAT_FILE, 0620, NULL);
-	if (at < 0)
-		return at;
-	int mount = sys_open_tree(terminal, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-	int r = mount < 0 ? mount : sys_attach(mount, at);
-	if (mount >= 0)
-		sys_close(mount);
-	sys_close(at);
+	char name[NAME_ROOM];
+	int parent = path_parent(child, "/dev/console", name);
+	int at = parent < 0 ? parent : sys_openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0620);
+	if (at >= 0)
+		sys_close(at);
+	if (at >= 0 || at == -EEXIST)
+		at = sys_openat(parent, name, O_PATH | O_NOFOLLOW, 0);
+	int mount = at < 0 ? at : place_clone(child, terminal, 0);
+	int r = mount < 0 ? mount : place_put(child, mount, at, "/dev/console", 0);
+	if (r >= 0)
+		sys_close(r);
 	return r < 0 ? fail(child, r, "cannot put the terminal at /dev/console", NULL, NULL, NULL) : 0;
 }
 

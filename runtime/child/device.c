@@ -12,27 +12,73 @@ static int same_device(int fd, const struct bsn_op *op)
 	return (st.stx_mode & STAT_TYPE) == (op->number[0] & STAT_TYPE) && dev == op->number[1];
 }
 
+/* The node to mount: one of those that were made for this container, or the host's at the same path. */
+static int open_node(struct child *child, const struct bsn_op *op)
+{
+	char digits[24];
+	int fd = op->count > 0 && child->devices >= 0
+			 ? sys_openat(child->devices, text_number(digits, op->count), O_PATH | O_NOFOLLOW, 0)
+			 : sys_openat(AT_FDCWD, op_text(child, op, 0), O_PATH, 0);
+	int r = fd < 0 ? fd : same_device(fd, op);
+	if (r == 0)
+		r = fail_plain(child, -ENODEV, "the host's \"", op_text(child, op, 0), "\" is not the device that was asked for",
+			       NULL);
+	if (r < 0) {
+		if (fd >= 0)
+			sys_close(fd);
+		return r;
+	}
+	int node = place_clone(child, fd, 0);
+	sys_close(fd);
+	return node;
+}
+
+/* What the node is mounted on: itself, even if it is a link. */
+static int open_place(struct child *child, const struct bsn_op *op)
+{
+	char name[NAME_ROOM];
+	int parent = path_parent(child, op_text(child, op, 0), name);
+	if (parent < 0)
+		return parent;
+	int r = sys_openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
+	if (r >= 0)
+		sys_close(r);
+	return r < 0 && r != -EEXIST ? r : sys_openat(parent, name, O_PATH | O_NOFOLLOW, 0);
+}
+
 static int bind_node(struct child *child, const struct bsn_op *op)
 {
-	const char *path = op_text(child, op, 0);
-	int mount = op->fd >= 0 ? op->fd : sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE);
-	if (mount < 0)
-		return mount;
-	int r = same_device(mount, op);
-	if (r == 0)
-		r = fail_plain(child, -ENODEV, "the host's \"", path, "\" is not the device that was asked for", NULL);
-	int at = r < 0 ? r : path_make(child, path, STAT_FILE, 0666, NULL);
-	r = at < 0 ? at : sys_attach(mount, at);
-	if (at >= 0)
-		sys_close(at);
-	sys_close(mount);
-	return r;
+	int at = open_place(child, op);
+	if (at < 0)
+		return at;
+	/* Mounting a node on a name of this directory leaves what is known of the directory true. */
+	int parent = child->parent;
+	child->parent = -1;
+	int node = open_node(child, op);
+	int r = node < 0 ? node : place_put(child, node, at, op_text(child, op, 0), 0);
+	child->parent = parent;
+	if (r >= 0)
+		sys_close(r);
+	return r < 0 ? r : 0;
+}
+
+/* Something is there already: the same device, or a file that is to be left alone. */
+static int accept_existing(struct child *child, const struct bsn_op *op, int parent, const char *name)
+{
+	int fd = sys_openat(parent, name, O_PATH | O_NOFOLLOW, 0);
+	int same = fd < 0 ? fd : same_device(fd, op);
+	if (fd >= 0)
+		sys_close(fd);
+	if (same == 0 && (op->flags & BSN_OP_F_TRY) == 0)
+		return fail_plain(child, -EEXIST, "\"", op_text(child, op, 0), "\" exists and is not the device that was asked for",
+				  NULL);
+	return same < 0 ? same : 0;
 }
 
 static int make_node(struct child *child, const struct bsn_op *op)
 {
-	const char *name;
-	int parent = path_parent(child, op_text(child, op, 0), &name);
+	char name[NAME_ROOM];
+	int parent = path_parent(child, op_text(child, op, 0), name);
 	if (parent < 0)
 		return parent;
 	/* The kernel's encoding of a device number, as mknod(2) takes it. */
@@ -40,23 +86,13 @@ static int make_node(struct child *child, const struct bsn_op *op)
 	uint64_t minor = op->number[1] & 0xffffffffu;
 	uint64_t dev = (minor & 0xff) | (major << 8) | ((minor & ~0xffull) << 12);
 	int r = (int)SYS4(mknodat, parent, name, op->number[0], dev);
-	if (r == -EEXIST) {
-		int fd = sys_openat(parent, name, O_PATH | O_NOFOLLOW, 0);
-		int same = fd < 0 ? fd : same_device(fd, op);
-		if (fd >= 0)
-			sys_close(fd);
-		sys_close(parent);
-		if (same == 0)
-			return fail_plain(child, r, "\"", op_text(child, op, 0),
-					  "\" exists and is not the device that was asked for", NULL);
-		return same < 0 ? same : 0;
-	}
+	if (r == -EEXIST)
+		return accept_existing(child, op, parent, name);
 	/* The mode again, since mknod applies the umask. */
 	if (r >= 0)
 		r = (int)SYS3(fchmodat, parent, name, op->number[0] & 07777);
 	if (r >= 0 && (op->number[2] != 0 || op->number[3] != 0))
 		r = (int)SYS5(fchownat, parent, name, op->number[2], op->number[3], AT_SYMLINK_NOFOLLOW);
-	sys_close(parent);
 	return r;
 }
 
@@ -67,13 +103,48 @@ int op_device(struct child *child, const struct bsn_op *op)
 	return r == -EPERM && (op->number[0] & STAT_TYPE) != STAT_FIFO ? bind_node(child, op) : r;
 }
 
+/*
+ * Only a mount of this namespace can be cloned before Linux 6.15, so the nodes' file system is attached while they are taken from it: on
+ * the root, where lookups that begin at the root do not see it.
+ */
+int op_devices(struct child *child, const struct bsn_op *op)
+{
+	int r;
+	if (op->fd >= 0) {
+		child->devices = op->fd;
+		return sys_attach(op->fd, child->root);
+	}
+	r = (int)SYS1(fchdir, child->devices);
+	if (r >= 0)
+		r = (int)SYS2(umount2, ".", UNMOUNT_DETACH);
+	SYS1(chdir, "/");
+	sys_close(child->devices);
+	child->devices = -1;
+	return r;
+}
+
+/* A link that is there already: it is the same, or it goes. */
+static int replace_link(struct child *child, const struct bsn_op *op, int parent, const char *name)
+{
+	char target[PATH_ROOM];
+	long n = SYS4(readlinkat, parent, name, target, sizeof(target) - 1);
+	target[n > 0 ? n : 0] = '\0';
+	if (n > 0 && text_same(target, op_text(child, op, 1)))
+		return 0;
+	if (op->flags & BSN_OP_F_TRY)
+		return fail_plain(child, -EEXIST, "\"", op_text(child, op, 0), "\" already exists with a different content", NULL);
+	int r = (int)SYS3(unlinkat, parent, name, 0);
+	return r < 0 ? r : (int)SYS3(symlinkat, op_text(child, op, 1), parent, name);
+}
+
 int op_symlink(struct child *child, const struct bsn_op *op)
 {
-	const char *name;
-	int parent = path_parent(child, op_text(child, op, 0), &name);
+	char name[NAME_ROOM];
+	int parent = path_parent(child, op_text(child, op, 0), name);
 	if (parent < 0)
 		return parent;
 	int r = (int)SYS3(symlinkat, op_text(child, op, 1), parent, name);
-	sys_close(parent);
+	if (r == -EEXIST && op->flags & (BSN_OP_F_MOVE | BSN_OP_F_TRY))
+		return replace_link(child, op, parent, name);
 	return r == -EEXIST ? 0 : r;
 }

@@ -43,11 +43,13 @@ static const struct row operations[BSN_OP_CODES] = {
 	[BSN_OP_REMOUNT] = { op_remount, "cannot change the mount" },
 	[BSN_OP_DIRECTORY] = { op_directory, "cannot make the directory" },
 	[BSN_OP_DEVICE] = { op_device, "cannot make the device" },
+	[BSN_OP_DEVICES] = { op_devices, "cannot use the devices that were made" },
 	[BSN_OP_SYMLINK] = { op_symlink, "cannot make the link" },
 	[BSN_OP_CONSOLE] = { op_console, "cannot make a terminal" },
 	[BSN_OP_HOOKS] = { op_hooks, "waiting for the hooks" },
 	[BSN_OP_MASK] = { op_mask, "cannot mask" },
 	[BSN_OP_READ_ONLY] = { op_read_only, "cannot make read-only" },
+	[BSN_OP_HIDE] = { op_hide, "cannot hide the host's" },
 	[BSN_OP_PIVOT] = { op_pivot, "cannot change the root" },
 	[BSN_OP_CHDIR] = { op_chdir, "cannot change to the directory" },
 	[BSN_OP_SCHEDULER] = { op_scheduler, "cannot set process.scheduler" },
@@ -114,7 +116,7 @@ void run_operations(struct child *child)
 		if (r >= 0)
 			continue;
 		if (child->text[0] == '\0') {
-			const char *subject = op->text[0] != 0 && op->count == 0 ? op_text(child, op, 0) : NULL;
+			const char *subject = op->text[0] != 0 && (op->count == 0 || op->code == BSN_OP_DEVICE) ? op_text(child, op, 0) : NULL;
 			fail(child, r, row->what, subject != NULL ? " \"" : NULL, subject, subject != NULL ? "\"" : NULL);
 		}
 		report_failure(child, r);
@@ -141,7 +143,7 @@ static int relocate(struct child *child, uint32_t offset)
 
 static int is_vector(const struct bsn_op *op, int which)
 {
-	return (op->code == BSN_OP_MOUNT && which == 2) || (op->code == BSN_OP_LOOKUP && which < 2) ||
+	return ((op->code == BSN_OP_MOUNT || op->code == BSN_OP_REMOUNT) && which == 2) || (op->code == BSN_OP_LOOKUP && which < 2) ||
 	       (op->code == BSN_OP_HOOK && which > 0);
 }
 
@@ -171,6 +173,7 @@ static int check_list(struct child *child)
 	child->channel = list->channel;
 	child->report = list->channel;
 	child->keep_fds = list->keep_fds;
+	child->old_mounts = list->old_mounts != 0;
 	return 0;
 }
 
@@ -217,6 +220,8 @@ void child_main(const long *stack)
 				.proc = -1,
 				.root = -1,
 				.devpts = -1,
+				.parent = -1,
+				.devices = -1,
 				.mask_directory = -1,
 				.mask_file = -1,
 				.state = -1,

@@ -108,10 +108,45 @@ static inline int sys_mount_setattr(int fd, const char *path, unsigned int flags
 #define STAT_FIFO      0010000
 
 /* <sys/mount.h> and <linux/fs.h> disagree with each other; these are all the child needs of them. */
-#define MOUNT_RDONLY   1ul
-#define MOUNT_BIND     4096ul
-#define MOUNT_MOVE     8192ul
-#define MOUNT_REC      16384ul
-#define UNMOUNT_DETACH 2
+#define MOUNT_RDONLY      1ul
+#define MOUNT_NOSUID      2ul
+#define MOUNT_NODEV       4ul
+#define MOUNT_NOEXEC      8ul
+#define MOUNT_SYNCHRONOUS 16ul
+#define MOUNT_REMOUNT     32ul
+#define MOUNT_MANDLOCK    64ul
+#define MOUNT_DIRSYNC     128ul
+#define MOUNT_NOSYMFOLLOW 256ul
+#define MOUNT_NOATIME     1024ul
+#define MOUNT_NODIRATIME  2048ul
+#define MOUNT_BIND        4096ul
+#define MOUNT_MOVE        8192ul
+#define MOUNT_REC         16384ul
+#define MOUNT_UNBINDABLE  (1ul << 17)
+#define MOUNT_PRIVATE     (1ul << 18)
+#define MOUNT_SLAVE       (1ul << 19)
+#define MOUNT_SHARED      (1ul << 20)
+#define MOUNT_RELATIME    (1ul << 21)
+#define MOUNT_STRICTATIME (1ul << 24)
+#define MOUNT_LAZYTIME    (1ul << 25)
+#define UNMOUNT_DETACH    2
+
+/* statfs(2): the two words of it that are asked for. */
+struct file_system {
+	uint64_t type;
+	uint64_t rest[9];
+	uint64_t flags; /* ST_ */
+	uint64_t spare[4];
+};
+#define ST_ATIMES      (1024ul | 2048ul | 4096ul)
+#define ST_NOATIME     1024ul
+#define ST_NODIRATIME  2048ul
+#define ST_RELATIME    4096ul
+#define ST_NOSYMFOLLOW 8192ul
+
+static inline int sys_fstatfs(int fd, struct file_system *ret)
+{
+	return (int)SYS2(fstatfs, fd, ret);
+}
 
 #endif

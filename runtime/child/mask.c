@@ -15,37 +15,40 @@ static int open_null(struct child *child)
 	return r < 0 ? r : fd;
 }
 
-static int hide_file(struct child *child, int at)
+/* Puts a clone of what `from` is open on at the place. */
+static int cover(struct child *child, int from, int at, const char *path)
+{
+	int mount = place_clone(child, from, 0);
+	if (mount < 0)
+		return mount;
+	int top = place_put(child, mount, at, path, 0);
+	if (top >= 0)
+		sys_close(top);
+	return top < 0 ? top : 0;
+}
+
+static int hide_file(struct child *child, int at, const char *path)
 {
 	if (child->mask_file < 0)
 		child->mask_file = open_null(child);
-	if (child->mask_file < 0)
-		return child->mask_file;
-	int mount = sys_open_tree(child->mask_file, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-	if (mount < 0)
-		return mount;
-	int r = sys_attach(mount, at);
-	sys_close(mount);
-	return r;
+	return child->mask_file < 0 ? child->mask_file : cover(child, child->mask_file, at, path);
 }
 
-static int hide_directory(struct child *child, int at)
+static int hide_directory(struct child *child, int at, const char *path)
 {
-	if (child->mask_directory < 0) {
-		char *options[] = { (char *)"size=4k", (char *)"nr_inodes=2", (char *)"mode=755", NULL };
-		int mount = mount_detached(child, "tmpfs", NULL, options,
-					   MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-		if (mount < 0)
-			return mount;
-		child->mask_directory = mount;
-		return sys_attach(mount, at);
+	char *options[] = { (char *)"size=4k", (char *)"nr_inodes=2", (char *)"mode=755", NULL };
+	const uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	if (child->mask_directory >= 0)
+		return cover(child, child->mask_directory, at, path);
+	if (child->old_mounts) {
+		int r = old_file_system(at, "tmpfs", options, attributes);
+		sys_close(at);
+		child->mask_directory = r < 0 ? r : path_open(child, path, 0);
+	} else {
+		int mount = mount_detached("tmpfs", options, attributes);
+		child->mask_directory = mount < 0 ? mount : place_put(child, mount, at, path, 0);
 	}
-	int mount = sys_open_tree(child->mask_directory, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-	if (mount < 0)
-		return mount;
-	int r = sys_attach(mount, at);
-	sys_close(mount);
-	return r;
+	return child->mask_directory < 0 ? child->mask_directory : 0;
 }
 
 /* What is not there needs no mask: the same list is used for every kernel. */
@@ -57,29 +60,34 @@ static int is_absent(int r)
 int op_mask(struct child *child, const struct bsn_op *op)
 {
 	struct statx st;
-	int at = path_open(child, op_text(child, op, 0), 0);
+	const char *path = op_text(child, op, 0);
+	int at = path_open(child, path, 0);
 	if (is_absent(at))
 		return 0;
 	int r = at < 0 ? at : sys_statx(at, &st);
-	if (r >= 0)
-		r = (st.stx_mode & STAT_TYPE) == STAT_DIRECTORY ? hide_directory(child, at) : hide_file(child, at);
-	if (at >= 0)
-		sys_close(at);
-	return r;
+	if (r < 0)
+		return r;
+	return (st.stx_mode & STAT_TYPE) == STAT_DIRECTORY ? hide_directory(child, at, path) : hide_file(child, at, path);
 }
 
 int op_read_only(struct child *child, const struct bsn_op *op)
 {
-	int at = path_open(child, op_text(child, op, 0), 0);
+	const char *path = op_text(child, op, 0);
+	int at = path_open(child, path, 0);
 	if (is_absent(at))
 		return 0;
-	int mount = at < 0 ? at : sys_open_tree(at, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
-	int r = mount < 0 ? mount : sys_mount_setattr(mount, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0, 0);
-	if (r >= 0)
-		r = sys_attach(mount, at);
+	int mount = at < 0 ? at : place_clone(child, at, AT_RECURSIVE);
+	int r = mount < 0 ? mount : 0;
+	/* Its other attributes are a clone's already. */
+	if (r >= 0 && !child->old_mounts)
+		r = place_attributes(child, mount, AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0);
+	if (r < 0)
+		return r;
+	mount = place_put(child, mount, at, path, AT_RECURSIVE);
+	r = mount < 0 ? mount : 0;
+	if (r >= 0 && child->old_mounts)
+		r = place_attributes(child, mount, 0, MOUNT_ATTR_RDONLY, 0);
 	if (mount >= 0)
 		sys_close(mount);
-	if (at >= 0)
-		sys_close(at);
 	return r;
 }

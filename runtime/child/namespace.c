@@ -4,8 +4,7 @@
 
 #include <linux/prctl.h>
 
-#define SIGCHLD    17
-#define PROC_MAGIC 0x9fa0
+#define SIGCHLD 17
 
 int op_proc(struct child *child, const struct bsn_op *op)
 {
@@ -103,13 +102,10 @@ int op_domainname(struct child *child, const struct bsn_op *op)
 
 int proc_write(struct child *child, const char *path, const char *text)
 {
-	uint64_t st[16]; /* struct statfs begins with its type */
 	int fd = sys_openat2(child->proc, path, O_WRONLY, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV);
 	if (fd < 0)
 		return fd;
-	long r = SYS2(fstatfs, fd, st);
-	if (r >= 0 && st[0] != PROC_MAGIC)
-		r = -EXDEV;
+	long r = check_file_system(fd, PROC_MAGIC);
 	if (r >= 0)
 		r = SYS3(write, fd, text, text_length(text));
 	sys_close(fd);

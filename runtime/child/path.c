@@ -108,8 +108,8 @@ static int step(const struct child *child, struct walk *walk, const char *name, 
 		drop_last(walk);
 		return 0;
 	}
-	int parent = sys_openat2(child->root, below_root(walk->done), O_PATH | O_DIRECTORY, 0,
-				 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	/* What is done had no links. One that has come since is somebody's who is at work in there now. */
+	int parent = sys_openat2(child->root, below_root(walk->done), O_PATH | O_DIRECTORY, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 	if (parent < 0)
 		return parent;
 	int fd = sys_openat(parent, name, O_PATH | O_NOFOLLOW, 0);
@@ -138,14 +138,21 @@ static int step(const struct child *child, struct walk *walk, const char *name, 
 	return 0;
 }
 
-int path_make(const struct child *child, const char *path, uint32_t type, uint32_t mode, int *ret_made)
+static int is_proc(const char *done)
+{
+	return text_starts(done, "/proc") && (done[5] == '\0' || done[5] == '/');
+}
+
+int path_make(const struct child *child, const char *path, uint32_t type, uint32_t mode, int *ret_found)
 {
 	struct walk walk; /* large: only what is used is set */
-	char name[256];
+	char name[NAME_ROOM];
 	int made = 0;
-	int fd = path_open(child, path, 0);
+	int fd = path_open(child, path, RESOLVE_NO_SYMLINKS);
 
-	if (fd != -ENOENT)
+	if (ret_found != NULL)
+		*ret_found = 0;
+	if (fd != -ENOENT && fd != -ELOOP)
 		return fd;
 	if (text_length(path) >= PATH_ROOM)
 		return -ENAMETOOLONG;
@@ -161,24 +168,53 @@ int path_make(const struct child *child, const char *path, uint32_t type, uint32
 	}
 	if (r < 0)
 		return r;
-	if (ret_made != NULL)
-		*ret_made = made;
-	return path_open(child, walk.done, 0);
+	if (ret_found != NULL)
+		*ret_found = (made ? PATH_MADE : 0) | (walk.links > 0 && is_proc(walk.done) ? PATH_PROC : 0);
+	return path_open(child, walk.done, RESOLVE_NO_SYMLINKS);
 }
 
-int path_parent(const struct child *child, const char *path, const char **ret_name)
+void path_forget(struct child *child)
+{
+	if (child->parent >= 0)
+		sys_close(child->parent);
+	child->parent = -1;
+}
+
+/* Whether the directory in the first `length` bytes is the one that is open. */
+static int is_known(const struct child *child, const char *path, size_t length)
+{
+	if (child->parent < 0 || child->parent_length != length)
+		return 0;
+	for (size_t i = 0; i < length; i++)
+		if (child->parent_path[i] != path[i])
+			return 0;
+	return 1;
+}
+
+int path_parent(struct child *child, const char *path, char *name)
 {
 	char directory[PATH_ROOM];
-	size_t length = text_length(path);
-	size_t slash = 0;
-	for (size_t i = 0; i < length; i++)
-		if (path[i] == '/')
-			slash = i + 1;
-	if (slash >= sizeof(directory) || path[slash] == '\0')
+	size_t end = text_length(path);
+	while (end > 1 && path[end - 1] == '/')
+		end--;
+	size_t slash = end;
+	while (slash > 0 && path[slash - 1] != '/')
+		slash--;
+	if (slash >= sizeof(directory) || slash == end || end - slash >= NAME_ROOM)
 		return -EINVAL;
+	for (size_t i = 0; i < end - slash; i++)
+		name[i] = path[slash + i];
+	name[end - slash] = '\0';
+	if (text_same(name, ".") || text_same(name, ".."))
+		return -EINVAL;
+	if (is_known(child, path, slash))
+		return child->parent;
+	path_forget(child);
 	for (size_t i = 0; i < slash; i++)
 		directory[i] = path[i];
 	directory[slash] = '\0';
-	*ret_name = path + slash;
-	return path_make(child, directory, STAT_DIRECTORY, 0755, NULL);
+	child->parent = path_make(child, directory, STAT_DIRECTORY, 0755, NULL);
+	child->parent_path = path;
+	child->parent_length = slash;
+	return child->parent;
 }

@@ -14,6 +14,8 @@
  *     clone3, execveat ------------------------>
  *                      <----- FORKED pid -------  a joiner only: it has entered existing namespaces and cloned its successor
  *     GO ------------------------------------->   where a user namespace is involved: maps and limits are written
+ *                      <----- MAP_IDS fd -------  a mount of something in the container wants its ids mapped (value: which of the config's)
+ *     IDS_MAPPED ---------------------------->
  *                      <----- HOOKS ------------  hooks that run before the pivot: mounts are made, the old root is still there
  *     HOOKS_DONE [state] --------------------->   the runtime's hooks have run; state is the document for the container's own
  *                      <----- CONSOLE [fd] -----  the terminal's master
@@ -43,7 +45,7 @@ struct bsn_list {
 	uint32_t fault;      /* in a FAULT build: the operation, counted from 1, that fails; 0: none */
 	uint32_t fault_kill; /* ... by SIGKILL instead of an error */
 	uint32_t wait_open;  /* may be looked into (/proc/PID/uid_map) by an unprivileged parent until GO */
-	uint32_t pad;
+	uint32_t old_mounts; /* there is no open_tree(2) and its kin here: mount(2) is to be used, and no mount comes as a descriptor */
 };
 
 struct bsn_op {
@@ -84,16 +86,22 @@ enum bsn_op_code {
 	BSN_OP_ROOT_PROPAGATE, /* N0: of "/" once it is the container's */
 	BSN_OP_MOUNT,     /* a new file system: T0 destination, T1 type, T2 vector of options, N0 attributes, N1 propagation */
 	BSN_OP_MOUNT_OLD, /* the same with mount(2), for options too long for fsconfig(2): T2 the joined text, N2 MS_ flags */
-	BSN_OP_ATTACH, /* D a detached mount, T0 destination, N2 its propagation; T1 its source, for messages. Without D the source
-				* is cloned here (F_RECURSIVE), and N0 set, N1 cleared, N3 set recursively */
-	BSN_OP_REMOUNT,   /* T0 destination, N0 set, N1 clear, F_RECURSIVE */
+	BSN_OP_ATTACH, /* D a detached mount, T0 destination, T1 its source, N0 attributes to set | << 32 to clear, N1 those that must not
+			* stay, N2 propagation, N3 as N0 for it and all below. Without D the source is cloned here (F_RECURSIVE,
+			* F_NO_FOLLOW); F_IN_ROOT: T1 is a path in the container; F_MAP_IDS: the parent maps the ids, C is the mount's
+			* number + 1 in the config */
+	BSN_OP_REMOUNT,   /* T0 destination, N0, N1, N3 as for ATTACH; T2 a vector of options for its file system */
 	BSN_OP_DIRECTORY, /* T0 made if missing, N0 mode */
-	BSN_OP_DEVICE, /* T0 path, N0 mode with type, N1 major << 32 | minor, N2 uid, N3 gid; F_BIND: T0 of the host, not a node */
-	BSN_OP_SYMLINK,   /* T0 path, T1 target; a file that is there stays */
+	BSN_OP_DEVICE, /* T0 path, N0 mode with type, N1 major << 32 | minor, N2 uid, N3 gid; F_BIND: T0 of the host (C > 0: of DEVICES),
+			* not a node; F_TRY: another file that is there is left alone */
+	BSN_OP_SYMLINK,   /* T0 path, T1 target; a file that is there stays. F_MOVE: it goes; F_TRY: it must be the same link */
+	BSN_OP_DEVICES,   /* D a detached file system whose files, named by DEVICE's C in decimal, are device nodes to mount from here on;
+			   * without D: they are no more needed */
 	BSN_OP_CONSOLE,   /* a terminal; N0 height, N1 width, N2 owner; F_BIND: put it at /dev/console; sends the master */
 	BSN_OP_HOOKS,     /* asks the parent to run its hooks, takes the state document */
 	BSN_OP_MASK,      /* T0; nothing there is fine */
 	BSN_OP_READ_ONLY, /* T0; nothing there is fine */
+	BSN_OP_HIDE,      /* T0: the host's mount there is taken away, or covered */
 	BSN_OP_PIVOT,     /* F_MOVE: by MS_MOVE and chroot, where pivot_root cannot work */
 	/* --- the process --- */
 	BSN_OP_CHDIR,         /* T0; refused when it is outside the root; F_TRY: a later one will solve EACCES */
@@ -126,9 +134,25 @@ enum bsn_op_code {
 #define BSN_OP_F_SOCKET       16u
 #define BSN_OP_F_NO_GROUPS    32u
 #define BSN_OP_F_INHERIT_MODE 64u   /* MOUNT of tmpfs: no mode= was given, take that of the directory underneath */
-#define BSN_OP_F_NO_FOLLOW    128u  /* the destination must not be reached through a symbolic link */
+#define BSN_OP_F_NO_FOLLOW    128u  /* MOUNT: the destination must not be reached through a link; ATTACH: a source that is one is taken */
 #define BSN_OP_F_FALLBACK     512u  /* MOUNT: where the kernel refuses, attach D, or a clone of the host's same path */
 #define BSN_OP_F_COPY_UP      1024u /* MOUNT of tmpfs: fill it with what it covers */
+#define BSN_OP_F_LOCKED       2048u  /* ATTACH: what the source's mount forbids stays forbidden, as in a user namespace */
+#define BSN_OP_F_LINK         4096u  /* the mount covers the destination's last part even if that is a symbolic link */
+#define BSN_OP_F_IN_ROOT      8192u
+#define BSN_OP_F_MAP_IDS      16384u
+#define BSN_OP_F_PROC         32768u /* ATTACH: only a procfs may go there */
+
+/*
+ * Changes of a mount's propagation in their order, one byte each from the lowest up; 0 ends them. Access-time attributes: as
+ * mount_setattr(2) has them.
+ */
+#define BSN_PROPAGATION_PRIVATE    1u
+#define BSN_PROPAGATION_SLAVE      2u
+#define BSN_PROPAGATION_SHARED     3u
+#define BSN_PROPAGATION_UNBINDABLE 4u
+#define BSN_PROPAGATION_RECURSIVE  8u
+#define BSN_PROPAGATION_MAX        8
 
 enum bsn_message_type {
 	BSN_MESSAGE_NONE,
@@ -137,6 +161,8 @@ enum bsn_message_type {
 	BSN_MESSAGE_HOOKS,
 	BSN_MESSAGE_HOOKS_DONE,
 	BSN_MESSAGE_CONSOLE,
+	BSN_MESSAGE_MAP_IDS,
+	BSN_MESSAGE_IDS_MAPPED,
 	BSN_MESSAGE_READY,
 	BSN_MESSAGE_START,
 	BSN_MESSAGE_ERROR

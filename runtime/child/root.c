@@ -4,9 +4,9 @@
 
 int op_propagate(struct child *child, const struct bsn_op *op)
 {
-	(void)child;
 	unsigned int recursive = op->number[0] & MOUNT_REC ? AT_RECURSIVE : 0;
-	return sys_mount_setattr(AT_FDCWD, "/", recursive, 0, 0, op->number[0] & ~MOUNT_REC);
+	int r = child->old_mounts ? -ENOSYS : sys_mount_setattr(AT_FDCWD, "/", recursive, 0, 0, op->number[0] & ~MOUNT_REC);
+	return r == -ENOSYS ? old_propagate(-1, "/", op->number[0]) : r;
 }
 
 int op_root_propagate(struct child *child, const struct bsn_op *op)
@@ -14,14 +14,40 @@ int op_root_propagate(struct child *child, const struct bsn_op *op)
 	return op_propagate(child, op);
 }
 
+/* The root's tree, detached; or what is to be bound, where there is no such thing. */
+static int open_root(struct child *child, const struct bsn_op *op)
+{
+	const char *path = op_text(child, op, 1);
+	int tree = op->fd;
+	if (tree < 0 && !child->old_mounts)
+		tree = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | AT_RECURSIVE);
+	if (tree == -ENOSYS)
+		child->old_mounts = 1;
+	if (op->fd < 0 && child->old_mounts)
+		tree = path == NULL ? -ENOSYS : sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
+	return tree;
+}
+
+/* Without detached mounts: the root on itself, and then what lies on top there. */
+static int bind_root(int tree, const char *path, unsigned long propagation)
+{
+	int r = old_bind(tree, tree, AT_RECURSIVE);
+	sys_close(tree);
+	int top = r < 0 ? r : sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
+	r = top < 0 ? top : old_propagate(top, NULL, propagation | MOUNT_REC);
+	return r < 0 ? r : top;
+}
+
 int op_root(struct child *child, const struct bsn_op *op)
 {
 	const char *path = op_text(child, op, 0);
-	int tree = op->fd;
-	if (tree < 0)
-		tree = sys_open_tree(AT_FDCWD, op_text(child, op, 1), OPEN_TREE_CLONE | AT_RECURSIVE);
+	int tree = open_root(child, op);
 	if (tree < 0)
 		return fail(child, tree, "cannot open the root file system \"", op_text(child, op, 1), "\"", NULL);
+	if (child->old_mounts) {
+		child->root = bind_root(tree, op_text(child, op, 1), op->number[0]);
+		return child->root < 0 ? child->root : 0;
+	}
 	/* Nothing that is mounted here may reach the host: a clone of a shared mount is its peer. */
 	int r = sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, 0, 0, op->number[0]);
 	/* Hooks look for the root at its own path; where that cannot be reached from this user namespace, any place serves. */
@@ -36,25 +62,36 @@ int op_root(struct child *child, const struct bsn_op *op)
 	return r;
 }
 
-/* Takes the host's mount away; where it is locked into this user namespace it is covered. */
-static int hide_host(const char *path)
+/* Takes the host's mount away; where it is locked into this user namespace it is covered. One that went with another is gone. */
+int op_hide(struct child *child, const struct bsn_op *op)
 {
+	const char *path = op_text(child, op, 0);
 	int r = (int)SYS2(umount2, path, UNMOUNT_DETACH);
+	(void)child;
 	if (r == -EINVAL || r == -EPERM)
 		r = (int)SYS5(mount, "none", path, "tmpfs", MOUNT_RDONLY, NULL);
 	return r == -ENOENT ? 0 : r;
 }
 
+/* What was open for making mounts must not be what a working directory or a program finds open. */
+static void close_ours(struct child *child)
+{
+	int *const ours[] = { &child->devpts, &child->mask_directory, &child->mask_file };
+	path_forget(child);
+	for (size_t i = 0; i < ARRAY_COUNT(ours); i++) {
+		if (*ours[i] >= 0)
+			sys_close(*ours[i]);
+		*ours[i] = -1;
+	}
+}
+
 int op_pivot(struct child *child, const struct bsn_op *op)
 {
 	int r;
+	close_ours(child);
 	if (op->flags & BSN_OP_F_MOVE) {
-		/* For a host whose root is an initramfs, which cannot be left behind: what is full of the host's handles goes first. */
-		r = hide_host("/proc");
-		if (r >= 0)
-			r = hide_host("/sys");
-		if (r >= 0)
-			r = (int)SYS1(fchdir, child->root);
+		/* For a host whose root is an initramfs, which cannot be left behind. What is full of the host's handles was hidden. */
+		r = (int)SYS1(fchdir, child->root);
 		if (r >= 0)
 			r = (int)SYS5(mount, ".", "/", NULL, MOUNT_MOVE, NULL);
 		if (r >= 0)

@@ -58,11 +58,24 @@ run "$BASIN" run -b "$B" c1
 is "the image's /dev/console link is not written through" "$(cat "$ROOTFS/etc/secret")" secret
 rm -rf "${ROOTFS:?}"/dev/*
 
-# /proc/sys writes that a link in the image could lead elsewhere are made in a procfs of the host's.
-bundle '["cat", "/proc/sys/kernel/msgmax"]' '.linux.sysctl = {"kernel.msgmax": "12345"} | .mounts = [.mounts[] | select(.destination | startswith("/proc") | not)] + [{destination: "/proc", type: "tmpfs", source: "tmpfs"}]'
+# What is written to procfs (sysctl, labels, limits) is written to one of the host's, and nothing can be put in the way of it inside.
+B_PROC='.mounts = [.mounts[] | select(.destination | startswith("/proc") | not)]'
+bundle '["cat", "/proc/sys/kernel/msgmax"]' ".linux.sysctl = {\"kernel.msgmax\": \"12345\"} | $B_PROC"' + [{destination: "/proc", type: "tmpfs", source: "tmpfs"}]'
+refused "a /proc that is a tmpfs" 1 'not of type proc' "$BASIN" run -b "$B" c1
+bundle '["true"]' '.mounts += [{destination: "//proc/../proc/sys", type: "tmpfs", source: "tmpfs"}]'
+refused "something mounted inside /proc" 1 'inside /proc' "$BASIN" run -b "$B" c1
+mkdir "$T/fake"
+bundle '["true"]' "$B_PROC + [{destination: \"/proc\", type: \"bind\", source: \"$T/fake\", options: [\"rbind\"]}]"
+refused "a directory of the host's as /proc" 1 'not of type proc' "$BASIN" run -b "$B" c1
+ln -s /proc/self/attr "$ROOTFS/attr"
+bundle '["true"]' '.mounts += [{destination: "/attr", type: "tmpfs", source: "tmpfs"}]'
+refused "a link that leads into /proc" 1 'inside /proc' "$BASIN" run -b "$B" c1
+ln -s sys "$ROOTFS/proc/x" 2>/dev/null
+rm -f "$ROOTFS/attr" "$ROOTFS/proc/x"
+bundle '["cat", "/proc/uptime"]' ".mounts += [{destination: \"/proc/uptime\", type: \"bind\", source: \"$T/uptime\", options: [\"bind\"]}]"
+echo 12 34 >"$T/uptime"
 run "$BASIN" run -b "$B" c1
-like "a /proc that is a tmpfs gets no sysctl written" "$ERR" "msgmax"
-nok "so there is no such file" test -e "$ROOTFS/proc/sys/kernel/msgmax"
+is "a file that emulates one of procfs may lie there" "$OUT" "12 34"
 
 # Without pivot_root the host's root stays below: the ways back that its /proc and /sys would be must not.
 bundle '["sh", "-c", "ls / | xargs echo; ls -d /proc/1/root/home /proc/1/cwd/home 2>/dev/null; echo done"]'
