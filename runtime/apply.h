@@ -35,10 +35,10 @@ struct bsn_run {
 	int *handles;      /* one for each of the plan's */
 	int process;       /* exec: the pidfd of the container's init */
 	struct bsn_child child;
-	int console; /* the terminal's master; -1: none */
-	bool hooked; /* hooks have begun: from then on the lifecycle ends with those of poststop */
+	int console;     /* the terminal's master; -1: none */
+	bool hooked;     /* hooks have begun: from then on the lifecycle ends with those of poststop */
 	bool old_mounts; /* open_tree(2) and its kin are not to be had */
-	bool made;   /* the container's directory is ours to remove */
+	bool made;       /* the container's directory is ours to remove */
 };
 
 #define BSN_RUN_INIT                                                                                                             \

@@ -110,7 +110,8 @@ static int translate_all(const struct bsn_id_maps *maps, struct bsn_id_maps *ran
 {
 	for (size_t i = 0; i < ranges->count; i++)
 		if (!translate(maps, &ranges->of[i]))
-			return bsn_config_wrong(err, "mounts[%zu].options: idmap has ids that the user namespace has not", number);
+			return bsn_config_wrong(err, "mounts[%zu].options: idmap has ids that the user namespace has not",
+						number);
 	return 0;
 }
 

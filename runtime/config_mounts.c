@@ -27,13 +27,15 @@ static int parse_ranges(struct bsn_config *config, const char *text, size_t leng
 	if (maps->of == NULL)
 		return -ENOMEM;
 	for (maps->count = 0; text < end; maps->count++) {
-		uint32_t *const to[] = { &maps->of[maps->count].container, &maps->of[maps->count].host, &maps->of[maps->count].size };
+		uint32_t *const to[] = { &maps->of[maps->count].container, &maps->of[maps->count].host,
+					 &maps->of[maps->count].size };
 		for (size_t part = 0; part < 3; part++) {
 			char *stop;
 			if (*text < '0' || *text > '9')
 				return -EINVAL;
 			unsigned long long value = strtoull(text, &stop, 10);
-			if (value > UINT32_MAX || stop > end || (part < 2 && *stop != '-') || (part == 2 && stop != end && *stop != '#'))
+			if (value > UINT32_MAX || stop > end || (part < 2 && *stop != '-') ||
+			    (part == 2 && stop != end && *stop != '#'))
 				return -EINVAL;
 			*to[part] = (uint32_t)value;
 			text = stop < end ? stop + 1 : end;

@@ -25,15 +25,16 @@ static uint32_t outside(const struct bsn_id_maps *maps, uint32_t id)
 
 static int make_node(int mount, const char *name, const struct bsn_device *device, uint32_t uid, uint32_t gid)
 {
-	int r = bsn_sys_mknodat(mount, name, bsn_device_type_bits(device->type) | device->mode, makedev(device->major, device->minor));
+	int r = bsn_sys_mknodat(mount, name, bsn_device_type_bits(device->type) | device->mode,
+				makedev(device->major, device->minor));
 	/* The mode again, since mknod applies the umask. */
 	if (r >= 0)
 		r = bsn_sys_fchownat(mount, name, uid, gid, AT_SYMLINK_NOFOLLOW);
 	return r < 0 ? r : bsn_sys_fchmodat(mount, name, device->mode);
 }
 
-int bsn_device_nodes(const struct bsn_device *devices, size_t count, const struct bsn_id_maps *uids, const struct bsn_id_maps *gids,
-		     struct basin_error *err)
+int bsn_device_nodes(const struct bsn_device *devices, size_t count, const struct bsn_id_maps *uids,
+		     const struct bsn_id_maps *gids, struct basin_error *err)
 {
 	char name[16];
 	auto_fd int fs = bsn_sys_fsopen("tmpfs");

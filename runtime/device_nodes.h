@@ -12,8 +12,8 @@
  * A detached file system whose files "1", "2"... are the devices in their order, with their modes, owned by what the maps make of
  * their owners. Returns a descriptor.
  */
-int bsn_device_nodes(const struct bsn_device *devices, size_t count, const struct bsn_id_maps *uids, const struct bsn_id_maps *gids,
-		     struct basin_error *err);
+int bsn_device_nodes(const struct bsn_device *devices, size_t count, const struct bsn_id_maps *uids,
+		     const struct bsn_id_maps *gids, struct basin_error *err);
 
 /* S_IFCHR and so on. */
 mode_t bsn_device_type_bits(char type);

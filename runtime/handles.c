@@ -133,8 +133,8 @@ static int open_handle(struct bsn_run *run, const struct bsn_handle *handle, str
 	case BSN_HANDLE_LEGACY:
 		return open_legacy(run, handle, err);
 	case BSN_HANDLE_DEVICES:
-		return bsn_device_nodes(run->plan->devices, run->plan->device_count, &run->config->uid_maps, &run->config->gid_maps,
-					err);
+		return bsn_device_nodes(run->plan->devices, run->plan->device_count, &run->config->uid_maps,
+					&run->config->gid_maps, err);
 	case BSN_HANDLE_NAMESPACE:
 		return open_namespace(handle->path, err);
 	case BSN_HANDLE_START:

@@ -102,7 +102,8 @@ int bsn_plan_devices(struct bsn_plan *plan, const struct bsn_config *config, str
 	for (size_t i = 0; i < plan->device_count; i++) {
 		const struct bsn_device *device = &plan->devices[i];
 		uint16_t flags = i < usual ? 0 : BSN_OP_F_TRY;
-		plan_device(plan, device, bind && device->type != 'p' ? flags | BSN_OP_F_BIND : flags, made ? (uint32_t)i + 1 : 0);
+		plan_device(plan, device, bind && device->type != 'p' ? flags | BSN_OP_F_BIND : flags,
+			    made ? (uint32_t)i + 1 : 0);
 	}
 	if (made)
 		bsn_list_add(&plan->list, BSN_OP_DEVICES);

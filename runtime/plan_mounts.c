@@ -5,9 +5,9 @@
  */
 #include "runtime/plan.h"
 
+#include <limits.h>
 #include <linux/mount.h>
 #include <stdlib.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -94,8 +94,16 @@ static const char *destination_of(struct bsn_plan *plan, const struct bsn_mount 
 /* What lxcfs and the like put over files of procfs. All else that runs in the container trusts to be the kernel's. */
 static bool is_emulated(const char *path)
 {
-	static const char *const files[] = { "cpuinfo", "diskstats", "meminfo", "stat",	    "swaps",
-					     "uptime",	"loadavg",   "slabinfo", "sys/kernel/ns_last_pid", "sys/crypto/fips_enabled" };
+	static const char *const files[] = { "cpuinfo",
+					     "diskstats",
+					     "meminfo",
+					     "stat",
+					     "swaps",
+					     "uptime",
+					     "loadavg",
+					     "slabinfo",
+					     "sys/kernel/ns_last_pid",
+					     "sys/crypto/fips_enabled" };
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		if (bsn_streq(path, files[i]))
 			return true;
@@ -114,10 +122,12 @@ static int check_proc(struct bsn_plan *plan, const struct bsn_mount *mount, cons
 	if (bsn_streq(inside, "/")) {
 		if (mount->bind)
 			return 1;
-		return bsn_fail(err, BASIN_USAGE, EPERM, "mounts: \"%s\" cannot be mounted because it is not of type proc", destination);
+		return bsn_fail(err, BASIN_USAGE, EPERM, "mounts: \"%s\" cannot be mounted because it is not of type proc",
+				destination);
 	}
 	if (!is_emulated(inside + 1))
-		return bsn_fail(err, BASIN_USAGE, EPERM, "mounts: \"%s\" cannot be mounted because it is inside /proc", destination);
+		return bsn_fail(err, BASIN_USAGE, EPERM, "mounts: \"%s\" cannot be mounted because it is inside /proc",
+				destination);
 	return 0;
 }
 
@@ -226,7 +236,8 @@ static int plan_bind(struct bsn_plan *plan, const struct bsn_plan_request *reque
 		return r;
 	struct bsn_op op = { .code = BSN_OP_ATTACH, .fd = -1 };
 	plan_attributes(&op, mount, is_read_only_late(config, mount));
-	op.flags = (uint16_t)((mount->bind_recursive ? BSN_OP_F_RECURSIVE : 0u) | (mount->source_nofollow ? BSN_OP_F_NO_FOLLOW : 0u) |
+	op.flags = (uint16_t)((mount->bind_recursive ? BSN_OP_F_RECURSIVE : 0u) |
+			      (mount->source_nofollow ? BSN_OP_F_NO_FOLLOW : 0u) |
 			      (mount->destination_nofollow ? BSN_OP_F_LINK : 0u) | (proc > 0 ? BSN_OP_F_PROC : 0u));
 	op.number[2] = propagation_of(mount);
 	r = plan_source(plan, config, mount, source, &op, err);
@@ -396,7 +407,8 @@ static int plan_new_mount(struct bsn_plan *plan, const struct bsn_config *config
 }
 
 /* "remount" with "bind" changes the mount, without it the file system too. */
-static int plan_remount(struct bsn_plan *plan, const struct bsn_config *config, const struct bsn_mount *mount, struct basin_error *err)
+static int plan_remount(struct bsn_plan *plan, const struct bsn_config *config, const struct bsn_mount *mount,
+			struct basin_error *err)
 {
 	size_t count = 0;
 	bool ignored = false;

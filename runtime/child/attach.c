@@ -30,7 +30,8 @@ static int keep_locked(struct child *child, const struct bsn_op *op, int fd, uin
 	if (fs.flags & op->number[1] & LOCKABLE)
 		return fail(child, -EPERM, "cannot clear locked flags of the mount at \"", op_text(child, op, 0), "\"", NULL);
 	if (*clear & times && (set & times) != access_time(fs.flags))
-		return fail(child, -EPERM, "cannot change locked atime flags of the mount at \"", op_text(child, op, 0), "\"", NULL);
+		return fail(child, -EPERM, "cannot change locked atime flags of the mount at \"", op_text(child, op, 0), "\"",
+			    NULL);
 	*clear &= ~(fs.flags & LOCKABLE);
 	return 0;
 }

@@ -19,12 +19,12 @@ struct child {
 	const struct bsn_op *op; /* the one in work */
 	uint32_t op_number;      /* counted from 1 */
 	uint32_t op_count;
-	int channel;        /* to the parent; -1 when that is over */
-	int report;         /* where errors go: the channel, or a connection of the start
+	int channel;             /* to the parent; -1 when that is over */
+	int report;              /* where errors go: the channel, or a connection of the start
                   socket */
-	int proc;           /* the host's /proc, or -1 */
-	int root;           /* the container's root */
-	int devpts;         /* the root of the new devpts, or -1 */
+	int proc;                /* the host's /proc, or -1 */
+	int root;                /* the container's root */
+	int devpts;              /* the root of the new devpts, or -1 */
 	int parent;              /* the directory that path_parent found last, or -1 */
 	const char *parent_path; /* ... its path, which goes on after parent_length bytes */
 	size_t parent_length;
@@ -94,7 +94,7 @@ void path_forget(struct child *child);
 typedef int operation(struct child *child, const struct bsn_op *op);
 
 operation op_proc, op_wait_go, op_join, op_join_process, op_time, op_fork, op_unshare, op_become_root, op_hostname, op_domainname,
-	op_sysctl, op_proc_write, op_loopback;                                                              /* namespace.c */
+	op_sysctl, op_proc_write, op_loopback;                                                /* namespace.c */
 operation op_mount, op_mount_old, op_attach, op_remount, op_directory, op_mask, op_read_only; /* mount.c, attach.c, mask.c */
 operation op_propagate, op_root, op_root_propagate, op_hide, op_pivot, op_chdir;              /* root.c */
 operation op_device, op_devices, op_symlink, op_console;                                      /* device.c, console.c */

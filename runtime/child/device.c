@@ -70,8 +70,8 @@ static int accept_existing(struct child *child, const struct bsn_op *op, int par
 	if (fd >= 0)
 		sys_close(fd);
 	if (same == 0 && (op->flags & BSN_OP_F_TRY) == 0)
-		return fail_plain(child, -EEXIST, "\"", op_text(child, op, 0), "\" exists and is not the device that was asked for",
-				  NULL);
+		return fail_plain(child, -EEXIST, "\"", op_text(child, op, 0),
+				  "\" exists and is not the device that was asked for", NULL);
 	return same < 0 ? same : 0;
 }
 
@@ -132,7 +132,8 @@ static int replace_link(struct child *child, const struct bsn_op *op, int parent
 	if (n > 0 && text_same(target, op_text(child, op, 1)))
 		return 0;
 	if (op->flags & BSN_OP_F_TRY)
-		return fail_plain(child, -EEXIST, "\"", op_text(child, op, 0), "\" already exists with a different content", NULL);
+		return fail_plain(child, -EEXIST, "\"", op_text(child, op, 0), "\" already exists with a different content",
+				  NULL);
 	int r = (int)SYS3(unlinkat, parent, name, 0);
 	return r < 0 ? r : (int)SYS3(symlinkat, op_text(child, op, 1), parent, name);
 }

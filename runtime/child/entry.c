@@ -116,7 +116,8 @@ void run_operations(struct child *child)
 		if (r >= 0)
 			continue;
 		if (child->text[0] == '\0') {
-			const char *subject = op->text[0] != 0 && (op->count == 0 || op->code == BSN_OP_DEVICE) ? op_text(child, op, 0) : NULL;
+			const char *subject =
+				op->text[0] != 0 && (op->count == 0 || op->code == BSN_OP_DEVICE) ? op_text(child, op, 0) : NULL;
 			fail(child, r, row->what, subject != NULL ? " \"" : NULL, subject, subject != NULL ? "\"" : NULL);
 		}
 		report_failure(child, r);
@@ -143,8 +144,8 @@ static int relocate(struct child *child, uint32_t offset)
 
 static int is_vector(const struct bsn_op *op, int which)
 {
-	return ((op->code == BSN_OP_MOUNT || op->code == BSN_OP_REMOUNT) && which == 2) || (op->code == BSN_OP_LOOKUP && which < 2) ||
-	       (op->code == BSN_OP_HOOK && which > 0);
+	return ((op->code == BSN_OP_MOUNT || op->code == BSN_OP_REMOUNT) && which == 2) ||
+	       (op->code == BSN_OP_LOOKUP && which < 2) || (op->code == BSN_OP_HOOK && which > 0);
 }
 
 static int check_list(struct child *child)

@@ -7,8 +7,8 @@
  */
 #include "runtime/child/child.h"
 
-#define CREATE      6 /* FSCONFIG_CMD_CREATE */
-#define RECONFIGURE 7
+#define CREATE               6 /* FSCONFIG_CMD_CREATE */
+#define RECONFIGURE          7
 #define FSPICK_CLOEXEC_EMPTY 9 /* FSPICK_CLOEXEC | FSPICK_EMPTY_PATH */
 
 int configure(int fs, char *const *options)

@@ -20,8 +20,8 @@ int old_bind(int from, int at, unsigned int flags)
 {
 	char source[FD_PATH];
 	char target[FD_PATH];
-	return (int)SYS5(mount, fd_path(source, from), fd_path(target, at), NULL, MOUNT_BIND | (flags & AT_RECURSIVE ? MOUNT_REC : 0),
-			 NULL);
+	return (int)SYS5(mount, fd_path(source, from), fd_path(target, at), NULL,
+			 MOUNT_BIND | (flags & AT_RECURSIVE ? MOUNT_REC : 0), NULL);
 }
 
 /* MOUNT_ATTR_... as mount(2) has them. */
@@ -76,7 +76,10 @@ static unsigned long option_flag(const char *option)
 	static const struct {
 		const char *name;
 		unsigned long flag;
-	} known[] = { { "sync", MOUNT_SYNCHRONOUS }, { "dirsync", MOUNT_DIRSYNC }, { "mand", MOUNT_MANDLOCK }, { "lazytime", MOUNT_LAZYTIME } };
+	} known[] = { { "sync", MOUNT_SYNCHRONOUS },
+		      { "dirsync", MOUNT_DIRSYNC },
+		      { "mand", MOUNT_MANDLOCK },
+		      { "lazytime", MOUNT_LAZYTIME } };
 	for (size_t i = 0; i < ARRAY_COUNT(known); i++)
 		if (text_same(option, known[i].name))
 			return known[i].flag;

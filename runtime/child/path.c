@@ -109,7 +109,8 @@ static int step(const struct child *child, struct walk *walk, const char *name, 
 		return 0;
 	}
 	/* What is done had no links. One that has come since is somebody's who is at work in there now. */
-	int parent = sys_openat2(child->root, below_root(walk->done), O_PATH | O_DIRECTORY, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+	int parent =
+		sys_openat2(child->root, below_root(walk->done), O_PATH | O_DIRECTORY, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 	if (parent < 0)
 		return parent;
 	int fd = sys_openat(parent, name, O_PATH | O_NOFOLLOW, 0);

@@ -85,8 +85,9 @@ int place_propagate(const struct child *child, int fd, uint64_t changes)
 		int recursive = (changes & BSN_PROPAGATION_RECURSIVE) != 0;
 		if (kind == 0 || kind >= ARRAY_COUNT(kinds))
 			return -EINVAL;
-		r = child->old_mounts ? old_propagate(fd, NULL, kinds[kind] | (recursive ? MOUNT_REC : 0))
-				      : sys_mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0u), 0, 0, kinds[kind]);
+		r = child->old_mounts
+			    ? old_propagate(fd, NULL, kinds[kind] | (recursive ? MOUNT_REC : 0))
+			    : sys_mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0u), 0, 0, kinds[kind]);
 	}
 	return r;
 }

@@ -45,7 +45,8 @@ struct bsn_list {
 	uint32_t fault;      /* in a FAULT build: the operation, counted from 1, that fails; 0: none */
 	uint32_t fault_kill; /* ... by SIGKILL instead of an error */
 	uint32_t wait_open;  /* may be looked into (/proc/PID/uid_map) by an unprivileged parent until GO */
-	uint32_t old_mounts; /* there is no open_tree(2) and its kin here: mount(2) is to be used, and no mount comes as a descriptor */
+	uint32_t
+		old_mounts; /* there is no open_tree(2) and its kin here: mount(2) is to be used, and no mount comes as a descriptor */
 };
 
 struct bsn_op {
@@ -94,8 +95,8 @@ enum bsn_op_code {
 	BSN_OP_DIRECTORY, /* T0 made if missing, N0 mode */
 	BSN_OP_DEVICE, /* T0 path, N0 mode with type, N1 major << 32 | minor, N2 uid, N3 gid; F_BIND: T0 of the host (C > 0: of DEVICES),
 			* not a node; F_TRY: another file that is there is left alone */
-	BSN_OP_SYMLINK,   /* T0 path, T1 target; a file that is there stays. F_MOVE: it goes; F_TRY: it must be the same link */
-	BSN_OP_DEVICES,   /* D a detached file system whose files, named by DEVICE's C in decimal, are device nodes to mount from here on;
+	BSN_OP_SYMLINK, /* T0 path, T1 target; a file that is there stays. F_MOVE: it goes; F_TRY: it must be the same link */
+	BSN_OP_DEVICES, /* D a detached file system whose files, named by DEVICE's C in decimal, are device nodes to mount from here on;
 			   * without D: they are no more needed */
 	BSN_OP_CONSOLE,   /* a terminal; N0 height, N1 width, N2 owner; F_BIND: put it at /dev/console; sends the master */
 	BSN_OP_HOOKS,     /* asks the parent to run its hooks, takes the state document */
@@ -133,15 +134,16 @@ enum bsn_op_code {
 #define BSN_OP_F_MOVE         8u
 #define BSN_OP_F_SOCKET       16u
 #define BSN_OP_F_NO_GROUPS    32u
-#define BSN_OP_F_INHERIT_MODE 64u   /* MOUNT of tmpfs: no mode= was given, take that of the directory underneath */
-#define BSN_OP_F_NO_FOLLOW    128u  /* MOUNT: the destination must not be reached through a link; ATTACH: a source that is one is taken */
-#define BSN_OP_F_FALLBACK     512u  /* MOUNT: where the kernel refuses, attach D, or a clone of the host's same path */
-#define BSN_OP_F_COPY_UP      1024u /* MOUNT of tmpfs: fill it with what it covers */
-#define BSN_OP_F_LOCKED       2048u  /* ATTACH: what the source's mount forbids stays forbidden, as in a user namespace */
-#define BSN_OP_F_LINK         4096u  /* the mount covers the destination's last part even if that is a symbolic link */
-#define BSN_OP_F_IN_ROOT      8192u
-#define BSN_OP_F_MAP_IDS      16384u
-#define BSN_OP_F_PROC         32768u /* ATTACH: only a procfs may go there */
+#define BSN_OP_F_INHERIT_MODE 64u /* MOUNT of tmpfs: no mode= was given, take that of the directory underneath */
+#define BSN_OP_F_NO_FOLLOW                                                                                                       \
+	128u /* MOUNT: the destination must not be reached through a link; ATTACH: a source that is one is taken */
+#define BSN_OP_F_FALLBACK 512u  /* MOUNT: where the kernel refuses, attach D, or a clone of the host's same path */
+#define BSN_OP_F_COPY_UP  1024u /* MOUNT of tmpfs: fill it with what it covers */
+#define BSN_OP_F_LOCKED   2048u /* ATTACH: what the source's mount forbids stays forbidden, as in a user namespace */
+#define BSN_OP_F_LINK     4096u /* the mount covers the destination's last part even if that is a symbolic link */
+#define BSN_OP_F_IN_ROOT  8192u
+#define BSN_OP_F_MAP_IDS  16384u
+#define BSN_OP_F_PROC     32768u /* ATTACH: only a procfs may go there */
 
 /*
  * Changes of a mount's propagation in their order, one byte each from the lowest up; 0 ends them. Access-time attributes: as
