@@ -16,10 +16,13 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "runtime/activation.h"
 #include "runtime/console.h"
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
 #include "runtime/legacy.h"
+#include "runtime/notify.h"
+#include "runtime/receiver.h"
 #include "runtime/seccomp.h"
 
 #define CONFIG_MAX (16 << 20)
@@ -47,6 +50,7 @@ void bsn_run_release(struct bsn_run *run)
 	bsn_own_close(&run->cgroup);
 	bsn_own_close(&run->process);
 	bsn_own_close(&run->console);
+	bsn_own_close(&run->notify);
 	bsn_child_release(&run->child);
 	bsn_container_release(&run->container);
 }
@@ -76,16 +80,21 @@ static int read_config(struct bsn_run *run, struct basin_error *err)
 	return bsn_config_parse(run->config_text, length, options->init ? BSN_CONFIG_NO_ARGS : 0, &run->config, err);
 }
 
-/* A descriptor that is to be kept must be there: one that is not would be taken by something of ours. */
+/* One that is not open is taken by something that the payload does not get: else it would be taken by something of ours. */
 int bsn_check_kept(int count, struct basin_error *err)
 {
 	/* A caller that closed its standard streams must not have ours opened in their place, and the payload inherit those. */
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) /* NOLINT: kept across execve on purpose */
 			return bsn_fail_sys(err, errno, "cannot open /dev/null");
-	for (int fd = 3; fd < 3 + count; fd++)
-		if (fcntl(fd, F_GETFD) < 0)
-			return bsn_fail(err, BASIN_USAGE, EBADF, "--preserve-fds %d: descriptor %d is not open", count, fd);
+	for (int fd = 3; fd < 3 + count; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		int taken = bsn_sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
+		if (taken < 0)
+			return bsn_fail_sys(err, -taken, "--preserve-fds %d: cannot keep a place for descriptor %d", count, fd);
+		bsn_warn("--preserve-fds %d: descriptor %d is not open", count, fd);
+	}
 	return 0;
 }
 
@@ -95,7 +104,8 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 	run->container.runtime = runtime;
 	run->container.id = options->id;
 	run->console_socket = options->console_socket;
-	int r = bsn_check_kept(options->preserve_fds, err);
+	run->pidfd_socket = options->pidfd_socket;
+	int r = bsn_check_kept(options->preserve_fds + bsn_activation_count(), err);
 	if (r >= 0)
 		r = read_config(run, err);
 	if (r < 0)
@@ -107,7 +117,12 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 	/* Ours from its first moment: the payload may ask at once. */
 	if (run->config->process.terminal && options->console_socket == NULL)
 		bsn_console_size(&run->config->process.console_height, &run->config->process.console_width);
-	r = bsn_legacy_prepare(run, err);
+	/* The name that crun knows it by. */
+	if (run->pidfd_socket == NULL)
+		run->pidfd_socket = bsn_config_annotation(run->config, "run.oci.pidfd_receiver");
+	r = bsn_activation_prepare(run, err);
+	if (r >= 0)
+		r = bsn_legacy_prepare(run, err);
 	if (r < 0)
 		return r;
 	if (run->config->seccomp.given) {
@@ -252,7 +267,7 @@ static int take_console(struct bsn_run *run, int fd, struct basin_error *err)
 	run->console = fd;
 	if (run->console_socket == NULL)
 		return 0;
-	int r = bsn_console_send(run->console_socket, fd, err);
+	int r = bsn_receiver_send(run->console_socket, "--console-socket", "/dev/ptmx", fd, err);
 	bsn_own_close(&run->console);
 	run->console = -1;
 	return r;
@@ -344,6 +359,9 @@ int bsn_run_enter(struct bsn_run *run, const struct bsn_process_config *process,
 	bsn_scope_release(&run->holder);
 	if (r >= 0 && run->made)
 		r = describe(run, err);
+	if (r >= 0 && run->pidfd_socket != NULL)
+		r = bsn_receiver_send(run->pidfd_socket, "--pidfd-socket", run->made ? "standard" : "setns", run->child.pidfd,
+				      err);
 	if (r >= 0 && run->plan->waits_go)
 		r = go(run, process, err);
 	if (r >= 0)
@@ -361,6 +379,10 @@ static int write_config(const struct bsn_run *run, struct basin_error *err)
 static int make(struct bsn_run *run, struct basin_error *err)
 {
 	int r = write_config(run, err);
+	if (r >= 0 && run->notifies)
+		r = bsn_notify_make(run->container.dir, err);
+	if (r >= 0 && run->notifies && !run->create)
+		r = bsn_notify_bind(run->container.dir, &run->notify, err);
 	if (r >= 0)
 		r = bsn_record_open(run->container.dir, "record", false, &run->record, err);
 	if (r >= 0)
@@ -368,7 +390,7 @@ static int make(struct bsn_run *run, struct basin_error *err)
 	if (r >= 0)
 		r = bsn_run_open_handles(run, err);
 	if (r >= 0)
-		r = bsn_run_start(run, run->options->preserve_fds, err);
+		r = bsn_run_start(run, run->options->preserve_fds + bsn_activation_count(), err);
 	if (r >= 0)
 		r = bsn_run_enter(run, &run->config->process, err);
 	if (r >= 0)

@@ -12,6 +12,7 @@
 struct bsn_run {
 	const struct bsn_create_options *options;
 	const char *console_socket;
+	const char *pidfd_socket;
 	bool create; /* the child waits on the start socket */
 	struct bsn_container container;
 	struct bsn_config *config;
@@ -36,6 +37,8 @@ struct bsn_run {
 	int process;       /* exec: the pidfd of the container's init */
 	struct bsn_child child;
 	int console;     /* the terminal's master; -1: none */
+	int notify;      /* the payload's reports; -1: nobody wants them, or not yet */
+	bool notifies;   /* the container gets a place to report to */
 	bool hooked;     /* hooks have begun: from then on the lifecycle ends with those of poststop */
 	bool old_mounts; /* open_tree(2) and its kin are not to be had */
 	bool made;       /* the container's directory is ours to remove */
@@ -43,8 +46,8 @@ struct bsn_run {
 
 #define BSN_RUN_INIT                                                                                                             \
 	{                                                                                                                        \
-		.container = BSN_CONTAINER_INIT, .cgroup = -1, .process = -1, .console = -1, .child = BSN_CHILD_INIT,            \
-		.holder = BSN_SCOPE_HOLDER_INIT                                                                                  \
+		.container = BSN_CONTAINER_INIT, .cgroup = -1, .process = -1, .console = -1, .notify = -1,                       \
+		.child = BSN_CHILD_INIT, .holder = BSN_SCOPE_HOLDER_INIT                                                         \
 	}
 void bsn_run_release(struct bsn_run *run);
 #define auto_run __attribute__((cleanup(bsn_run_release)))
@@ -65,7 +68,7 @@ int bsn_run_map_ids(const struct bsn_run *run, int32_t number, int mount, struct
 int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err);
 /* The first rungs: the successor of a joiner, the state (of a container that is being made), maps and limits. */
 int bsn_run_enter(struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err);
-/* Refuses --preserve-fds where one of the descriptors is not open. */
+/* Sees to it that the first 3 + count descriptors are taken, so that none of ours is mistaken for one to be kept. */
 int bsn_check_kept(int count, struct basin_error *err);
 /* Follows the ladder until READY, or the end of the channel (1: the payload runs). */
 int bsn_run_follow(struct bsn_run *run, struct basin_error *err);

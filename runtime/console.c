@@ -3,29 +3,10 @@
 
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/own.h"
-#include "base/str.h"
 #include "base/sys.h"
-
-int bsn_console_send(const char *path, int master, struct basin_error *err)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	static const char name[] = "/dev/ptmx"; /* engines print it, no more */
-	if (bsn_format(address.sun_path, sizeof(address.sun_path), "%s", path) < 0)
-		return bsn_fail(err, BASIN_USAGE, ENAMETOOLONG, "--console-socket: \"%s\" is too long for a socket", path);
-	auto_fd int sock = bsn_sys_socket(AF_UNIX, SOCK_STREAM, 0);
-	if (sock < 0)
-		return bsn_fail_sys(err, -sock, "cannot make a socket");
-	if (BSN_RETRY(connect(sock, (const struct sockaddr *)&address, sizeof(address))) < 0)
-		return bsn_fail_sys(err, errno, "cannot connect to the console socket \"%s\"", path);
-	int r = bsn_send_fds(sock, name, sizeof(name) - 1, &master, 1);
-	return r < 0 ? bsn_fail_sys(err, -r, "cannot send the terminal to \"%s\"", path) : 0;
-}
 
 void bsn_console_size(uint16_t *ret_height, uint16_t *ret_width)
 {

@@ -6,11 +6,6 @@
 #include <stdint.h>
 #include <termios.h>
 
-#include "base/error.h"
-
-/* Sends the master to the unix socket at path, as --console-socket wants it. */
-int bsn_console_send(const char *path, int master, struct basin_error *err);
-
 /* The size of our own terminal; untouched where we have none. */
 void bsn_console_size(uint16_t *ret_height, uint16_t *ret_width);
 

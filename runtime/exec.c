@@ -5,7 +5,7 @@
  */
 #include "base/str.h"
 #include "base/sys.h"
-#include "runtime/apply.h"
+#include "runtime/activation.h"
 #include "runtime/attend.h"
 #include "runtime/exec_cgroup.h"
 #include "runtime/exec_process.h"
@@ -54,14 +54,14 @@ static int make_plan(struct bsn_run *run, const struct bsn_config *process, cons
 /* In the container's cgroup; where the payload keeps processes out of that, in its init's. */
 static int start_child(struct bsn_run *run, const struct bsn_exec_options *options, struct basin_error *err)
 {
-	int r = bsn_run_start(run, options->preserve_fds, err);
+	int r = bsn_run_start(run, options->preserve_fds + bsn_activation_count(), err);
 	if (r != -EBUSY || run->cgroup < 0 || run->child.pidfd >= 0)
 		return r;
 	r = bsn_exec_cgroup_of_init(run, options, err);
 	if (r < 0)
 		return r;
 	bsn_child_release(&run->child);
-	return bsn_run_start(run, options->preserve_fds, err);
+	return bsn_run_start(run, options->preserve_fds + bsn_activation_count(), err);
 }
 
 static int begin(struct bsn_run *run, const struct bsn_config *process, const struct bsn_exec_options *options,
@@ -87,14 +87,19 @@ static int exec_process(struct bsn_run *run, const struct bsn_config *process, c
 	int r = make_plan(run, process, options, err);
 	if (r < 0)
 		return r;
-	auto_fd int signals = options->detach ? -1 : bsn_attend_begin(err);
+	auto_fd int signals = options->detach ? -1 : bsn_attend_begin(false, err);
 	if (!options->detach && signals < 0)
 		return signals;
 	r = begin(run, process, options, err);
 	if (r < 0)
 		return r;
 	*ret_status = 0;
-	return options->detach ? 0 : bsn_attend(run->child.pidfd, signals, run->console, ret_status, err);
+	if (options->detach)
+		return 0;
+	const struct bsn_attend attend = {
+		.signals = signals, .pidfd = run->child.pidfd, .pid = run->child.pid, .master = run->console, .notify = -1
+	};
+	return bsn_attend(&attend, ret_status, err);
 }
 
 int bsn_container_exec(const struct bsn_runtime *runtime, const struct bsn_exec_options *options, int *ret_status,
@@ -102,10 +107,11 @@ int bsn_container_exec(const struct bsn_runtime *runtime, const struct bsn_exec_
 {
 	auto_run struct bsn_run run = BSN_RUN_INIT;
 	struct bsn_config *process = NULL;
-	int r = bsn_check_kept(options->preserve_fds, err);
+	int r = bsn_check_kept(options->preserve_fds + bsn_activation_count(), err);
 	if (r >= 0)
 		r = open_container(&run, runtime, options, err);
 	run.console_socket = options->console_socket;
+	run.pidfd_socket = options->pidfd_socket;
 	if (r >= 0)
 		r = bsn_exec_process_make(&run.container, run.config, options, &process, err);
 	if (r >= 0)

@@ -127,6 +127,7 @@ static void plan_become_root(struct bsn_plan *plan, const struct bsn_config *con
 {
 	struct bsn_op *op = bsn_list_add_number(&plan->list, BSN_OP_BECOME_ROOT, least_id(&config->uid_maps));
 	op->number[1] = least_id(&config->gid_maps);
+	op->flags = bsn_plan_keeps_groups(config) ? BSN_OP_F_NO_GROUPS : 0;
 }
 
 /* Everything up to the point where the process is in its namespaces and is root in them. */

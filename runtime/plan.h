@@ -113,6 +113,8 @@ struct bsn_plan_process {
 };
 /* Finding the program, with its arguments and environment (runtime/plan_env.c). */
 void bsn_plan_lookup(struct bsn_plan *plan, const struct bsn_process_config *process);
+/* Whether the supplementary groups stay the caller's (run.oci.keep_original_groups). */
+bool bsn_plan_keeps_groups(const struct bsn_config *config);
 /* The session keyring of the container with that id, with the process's SELinux label; permissions of 0: joined as it is. */
 void bsn_plan_keyring(struct bsn_plan *plan, const struct bsn_process_config *process, const char *id, uint32_t permissions);
 /* The CPUs to run on, a checked list; NULL: as they are. */

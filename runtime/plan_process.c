@@ -186,6 +186,13 @@ static void plan_scheduling(struct bsn_plan *plan, const struct bsn_plan_process
 		bsn_list_add_number(&plan->list, BSN_OP_PERSONALITY, request->config->personality);
 }
 
+/* crun's name for it: the groups of whoever runs the runtime give access to what is mounted. */
+bool bsn_plan_keeps_groups(const struct bsn_config *config)
+{
+	const char *value = bsn_config_annotation(config, "run.oci.keep_original_groups");
+	return value != NULL && !bsn_streq(value, "0");
+}
+
 static void plan_user(struct bsn_plan *plan, const struct bsn_plan_process *request)
 {
 	const struct bsn_process_config *process = request->process;
@@ -198,7 +205,9 @@ static void plan_user(struct bsn_plan *plan, const struct bsn_plan_process *requ
 	op->text[0] = groups;
 	op->count = (uint32_t)process->group_count;
 	/* An unprivileged maker of a user namespace had to give up setgroups(2). */
-	if (request->config->namespaces[BSN_NS_USER].given && !plan->privileged && process->group_count == 0)
+	if (request->config->namespaces[BSN_NS_USER].given && !plan->privileged)
+		op->flags = process->group_count == 0 ? BSN_OP_F_NO_GROUPS : BSN_OP_F_TRY;
+	if (bsn_plan_keeps_groups(request->config))
 		op->flags = BSN_OP_F_NO_GROUPS;
 }
 

@@ -3,6 +3,7 @@
 #include "runtime/apply.h"
 #include "runtime/attend.h"
 #include "runtime/hooks.h"
+#include "runtime/notify.h"
 #include "runtime/pidfile.h"
 
 static void take_back(struct bsn_run *run)
@@ -48,6 +49,21 @@ static int finish(struct bsn_run *run, struct basin_error *err)
 	return r;
 }
 
+/* Without a pid namespace of its own a container's orphans would become the host's init's. */
+static bool keeps_orphans(const struct bsn_config *config)
+{
+	const struct bsn_namespace_config *pid = &config->namespaces[BSN_NS_PID];
+	return !pid->given || pid->path != NULL;
+}
+
+/* The service manager waits for us to end, and then for the payload. */
+static int await_ready(struct bsn_run *run, struct basin_error *err)
+{
+	bsn_own_close(&run->container.lock);
+	run->container.lock = -1;
+	return bsn_notify_wait(run->notify, run->child.pidfd, run->child.pid, err);
+}
+
 int bsn_container_run(const struct bsn_runtime *runtime, const struct bsn_create_options *options, bool detach, bool keep,
 		      int *ret_status, struct basin_error *err)
 {
@@ -58,7 +74,7 @@ int bsn_container_run(const struct bsn_runtime *runtime, const struct bsn_create
 		r = bsn_fail(err, BASIN_USAGE, EINVAL, "process.terminal is true: run --detach needs --console-socket");
 	if (r < 0)
 		return r;
-	auto_fd int signals = detach ? -1 : bsn_attend_begin(err);
+	auto_fd int signals = detach ? -1 : bsn_attend_begin(!options->no_subreaper && keeps_orphans(run.config), err);
 	if (!detach && signals < 0)
 		return signals;
 	r = bsn_run_apply(&run, err);
@@ -71,11 +87,14 @@ int bsn_container_run(const struct bsn_runtime *runtime, const struct bsn_create
 	}
 	*ret_status = 0;
 	if (detach)
-		return 0;
+		return run.notify >= 0 ? await_ready(&run, err) : 0;
 	/* exec, kill and delete of others must not find it locked while it runs. */
 	bsn_own_close(&run.container.lock);
 	run.container.lock = -1;
-	r = bsn_attend(run.child.pidfd, signals, run.console, ret_status, err);
+	const struct bsn_attend attend = {
+		.signals = signals, .pidfd = run.child.pidfd, .pid = run.child.pid, .master = run.console, .notify = run.notify
+	};
+	r = bsn_attend(&attend, ret_status, err);
 	if (r < 0 || keep)
 		return r;
 	return finish(&run, err);

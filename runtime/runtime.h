@@ -36,8 +36,9 @@ struct bsn_create_options {
 	const char *bundle;         /* directory with config.json; "." by default */
 	const char *config_json;    /* instead of bundle/config.json: the text itself (environments) */
 	const char *console_socket; /* unix socket that receives the terminal's master */
+	const char *pidfd_socket;   /* unix socket that receives a pidfd of the container's init */
 	const char *pid_file;
-	int preserve_fds; /* number of descriptors from 3 on that the payload keeps */
+	int preserve_fds; /* number of descriptors from 3 on that the payload keeps, besides those of LISTEN_FDS */
 	bool no_pivot;
 	bool no_new_keyring;
 	bool no_subreaper;
@@ -80,6 +81,7 @@ struct bsn_exec_options {
 	const char *process_label; /* SELinux */
 	const char *apparmor;
 	const char *console_socket;
+	const char *pidfd_socket;
 	const char *pid_file;
 	int preserve_fds;
 	bool tty;

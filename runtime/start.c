@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "runtime/container.h"
 #include "runtime/hooks.h"
+#include "runtime/notify.h"
 #include "runtime/process.h"
 
 /* A socket's address has room for 107 bytes; the directory's descriptor makes any of them short. */
@@ -97,6 +98,16 @@ static int after_start(struct bsn_container *container, const struct bsn_state *
 	return r;
 }
 
+static int await_ready(struct bsn_container *container, const struct bsn_state *state, int reports, struct basin_error *err)
+{
+	auto_fd int pidfd = bsn_container_pidfd(state);
+	if (pidfd < 0)
+		return 0;
+	bsn_own_close(&container->lock);
+	container->lock = -1;
+	return bsn_notify_wait(reports, pidfd, state->init.pid, err);
+}
+
 int bsn_container_start(const struct bsn_runtime *runtime, const char *id, struct basin_error *err)
 {
 	auto_container struct bsn_container container = BSN_CONTAINER_INIT;
@@ -111,8 +122,12 @@ int bsn_container_start(const struct bsn_runtime *runtime, const char *id, struc
 	enum bsn_status status = bsn_container_status(&container, &state);
 	if (status != BSN_CREATED)
 		return refuse(id, status, err);
-	r = begin_payload(&container, &state, err);
+	int reports = -1;
+	r = bsn_notify_bind(container.dir, &reports, err);
+	auto_fd int owned = reports;
+	if (r >= 0)
+		r = begin_payload(&container, &state, err);
 	if (r >= 0 && state.hooks)
 		r = after_start(&container, &state, err);
-	return r;
+	return r >= 0 && owned >= 0 ? await_ready(&container, &state, owned, err) : r;
 }

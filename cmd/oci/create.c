@@ -19,6 +19,9 @@ int cmd_create_option(struct cmd_run *run, int option, const char *value, struct
 	case CMD_CREATE_CONSOLE_SOCKET:
 		create->console_socket = value;
 		return 0;
+	case CMD_CREATE_PIDFD_SOCKET:
+		create->pidfd_socket = value;
+		return 0;
 	case CMD_CREATE_PID_FILE:
 		create->pid_file = value;
 		return 0;

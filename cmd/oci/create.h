@@ -9,6 +9,7 @@
 enum {
 	CMD_CREATE_BUNDLE = 1,
 	CMD_CREATE_CONSOLE_SOCKET,
+	CMD_CREATE_PIDFD_SOCKET,
 	CMD_CREATE_PID_FILE,
 	CMD_CREATE_PRESERVE_FDS,
 	CMD_CREATE_NO_PIVOT,
@@ -20,6 +21,8 @@ enum {
 #define CMD_CREATE_OPTIONS                                                                                                       \
 	{ CMD_CREATE_BUNDLE, "bundle", 'b', "DIR", "directory with config.json (default: the working directory)" },              \
 		{ CMD_CREATE_CONSOLE_SOCKET, "console-socket", 0, "PATH", "unix socket that receives the terminal's master" },   \
+		{ CMD_CREATE_PIDFD_SOCKET, "pidfd-socket", 0, "PATH",                                                            \
+		  "unix socket that receives a pidfd of the container's init" },                                                 \
 		{ CMD_CREATE_PID_FILE, "pid-file", 0, "FILE", "write the pid of the container's init there" },                   \
 		{ CMD_CREATE_PRESERVE_FDS, "preserve-fds", 0, "N", "hand N more descriptors, from 3 on, to the payload" },       \
 		{ CMD_CREATE_NO_PIVOT, "no-pivot", 0, NULL, "move the root instead of pivoting, for roots on a ramdisk" },       \

@@ -14,6 +14,7 @@
 
 enum {
 	CONSOLE_SOCKET = 1,
+	PIDFD_SOCKET,
 	CWD,
 	ENV,
 	TTY,
@@ -33,6 +34,7 @@ enum {
 
 static const struct cmd_option options[] = {
 	{ CONSOLE_SOCKET, "console-socket", 0, "PATH", "unix socket that receives the terminal's master" },
+	{ PIDFD_SOCKET, "pidfd-socket", 0, "PATH", "unix socket that receives a pidfd of the process" },
 	{ CWD, "cwd", 0, "DIR", "working directory" },
 	{ ENV, "env", 'e', "NAME=VALUE", "add to the environment; may be given again" },
 	{ TTY, "tty", 't', NULL, "give it a terminal" },
@@ -86,6 +88,9 @@ static int set_option(struct cmd_run *run, int option, const char *value, struct
 	switch (option) {
 	case CONSOLE_SOCKET:
 		exec->console_socket = value;
+		return 0;
+	case PIDFD_SOCKET:
+		exec->pidfd_socket = value;
 		return 0;
 	case CWD:
 		exec->cwd = value;

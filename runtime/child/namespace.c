@@ -79,7 +79,8 @@ int op_unshare(struct child *child, const struct bsn_op *op)
 int op_become_root(struct child *child, const struct bsn_op *op)
 {
 	char digits[24];
-	SYS2(setgroups, 0, NULL); /* where the map denies it, there is nothing to drop either */
+	if (!(op->flags & BSN_OP_F_NO_GROUPS))
+		SYS2(setgroups, 0, NULL); /* where the map denies it, there is nothing to drop either */
 	int r = (int)SYS3(setresgid, op->number[1], op->number[1], op->number[1]);
 	if (r >= 0)
 		r = (int)SYS3(setresuid, op->number[0], op->number[0], op->number[0]);

@@ -72,7 +72,7 @@ enum bsn_op_code {
 	BSN_OP_TIME,    /* a new time namespace for what is forked next; T0 the offsets as /proc/self/timens_offsets wants them */
 	BSN_OP_FORK,    /* N0 CLONE_NEW flags: the successor is the parent's child; this process ends */
 	BSN_OP_UNSHARE, /* N0 CLONE_NEW flags */
-	BSN_OP_BECOME_ROOT, /* N0 uid, N1 gid: 0, or the least that the user namespace has */
+	BSN_OP_BECOME_ROOT, /* N0 uid, N1 gid: 0, or the least that the user namespace has; F_NO_GROUPS */
 	BSN_OP_HOSTNAME,    /* T0 */
 	BSN_OP_DOMAINNAME,  /* T0 */
 	BSN_OP_SYSCTL,      /* T0 path below /proc/sys, T1 value */
@@ -113,7 +113,8 @@ enum bsn_op_code {
 	BSN_OP_PERSONALITY,   /* N0 */
 	BSN_OP_UMASK,         /* N0 */
 	BSN_OP_BOUNDING,      /* N0 the set that stays */
-	BSN_OP_USER,          /* N0 uid, N1 gid, T0 groups as uint32_t, C how many; F_NO_GROUPS: setgroups is denied here */
+	BSN_OP_USER,          /* N0 uid, N1 gid, T0 groups as uint32_t, C how many; F_NO_GROUPS: they stay as they are;
+			   * F_TRY: where they cannot be set too */
 	BSN_OP_CAPS,          /* N0 effective, N1 permitted, N2 inheritable, N3 ambient */
 	BSN_OP_NO_NEW_PRIVS,
 	BSN_OP_SECCOMP, /* T0 a BPF program, C instructions, N0 SECCOMP_FILTER_FLAG_s */
