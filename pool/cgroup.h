@@ -162,11 +162,12 @@ uint32_t bsn_cgroup_resources_restrict(struct bsn_cgroup_resources *resources, u
 
 /* OCI cpu.shares (2-262144) as cpu.weight, by the curve through (2, 1), (1024, 100), (262144, 10000) that runc and crun use now. */
 int64_t bsn_cgroup_weight_of_shares(uint64_t shares);
-/* OCI blockIO weight (10-1000) as io.weight (1-10000). */
+/* OCI blockIO weight (10-1000) as io.weight (1-10000), and back, for BFQ. */
 int64_t bsn_cgroup_io_weight(uint64_t weight);
+int64_t bsn_cgroup_io_weight_bfq(int64_t io_weight);
 /*
- * OCI memory.swap is memory and swap together; the kernel's is swap alone. Both may be BSN_CGROUP_UNSET or _MAX. BASIN_USAGE:
- * swap below the limit, or a swap without a limit.
+ * OCI memory.swap is memory and swap together; the kernel's is swap alone. Both may be BSN_CGROUP_UNSET or _MAX. A total of 0 is no
+ * swap. BASIN_USAGE: swap below the limit, or a swap without a limit.
  */
 int bsn_cgroup_swap_of_total(int64_t limit, int64_t total, int64_t *ret_swap, struct basin_error *err);
 
@@ -242,6 +243,8 @@ struct bpf_insn;
 /* The filter as an eBPF program; *ret_count is 0 when the rules allow everything and none is needed. Freed by the caller. */
 int bsn_cgroup_devices_build(const struct bsn_device_rule *rules, size_t count, struct bpf_insn **ret_program, size_t *ret_count,
 			     struct basin_error *err);
+/* Attaches the resources' rules with the default ones behind them: what a container is confined to. */
+int bsn_cgroup_devices_confine(int fd, const struct bsn_cgroup_resources *resources, struct basin_error *err);
 /* Puts the filter on the cgroup, in place of one that was put there before, without a moment in which neither holds. */
 int bsn_cgroup_devices_attach(int fd, const struct bsn_device_rule *rules, size_t count, struct basin_error *err);
 

@@ -57,14 +57,23 @@ int64_t bsn_cgroup_io_weight(uint64_t weight)
 	return 1 + (int64_t)((weight - 10) * 9999 / 990);
 }
 
+/* The way back, to the same number: the steps there are larger than one. */
+int64_t bsn_cgroup_io_weight_bfq(int64_t io_weight)
+{
+	return 10 + ((io_weight - 1) * 990 + 9998) / 9999;
+}
+
 int bsn_cgroup_swap_of_total(int64_t limit, int64_t total, int64_t *ret_swap, struct basin_error *err)
 {
-	if (total == BSN_CGROUP_UNSET || total == BSN_CGROUP_MAX) {
+	/* 0 is no swap at all, also where memory has no limit; with unlimited memory there is nothing to take off. */
+	if (total == BSN_CGROUP_UNSET || total == BSN_CGROUP_MAX || total == 0 || limit == BSN_CGROUP_MAX) {
 		*ret_swap = total;
 		return 0;
 	}
-	if (limit == BSN_CGROUP_UNSET || limit == BSN_CGROUP_MAX)
-		return bsn_fail(err, BASIN_USAGE, EINVAL, "a limit of memory and swap together needs a limit of memory too");
+	if (limit == BSN_CGROUP_UNSET)
+		return bsn_fail(err, BASIN_USAGE, EINVAL,
+				"a limit of memory and swap together needs a limit of memory too: unable to set swap limit "
+				"without memory limit");
 	if (total < limit)
 		return bsn_fail(err, BASIN_USAGE, EINVAL,
 				"the limit of memory and swap together, %lld, is below "

@@ -287,3 +287,15 @@ int bsn_cgroup_devices_attach(int fd, const struct bsn_device_rule *rules, size_
 	r = bsn_sys_bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot put the device filter on the cgroup") : 0;
 }
+
+int bsn_cgroup_devices_confine(int fd, const struct bsn_cgroup_resources *resources, struct basin_error *err)
+{
+	const size_t usual = sizeof(default_devices) / sizeof(default_devices[0]);
+	auto_free struct bsn_device_rule *rules = calloc(resources->device_count + usual, sizeof(*rules));
+	if (rules == NULL)
+		return bsn_fail_sys(err, ENOMEM, "cannot filter devices");
+	if (resources->device_count > 0)
+		memcpy(rules, resources->devices, resources->device_count * sizeof(*rules));
+	memcpy(rules + resources->device_count, default_devices, sizeof(default_devices));
+	return bsn_cgroup_devices_attach(fd, rules, resources->device_count + usual, err);
+}

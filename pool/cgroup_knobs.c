@@ -42,7 +42,8 @@ static int fail_put(int r, const char *file, const char *value, struct basin_err
 	switch (r) {
 	case -ENOENT:
 	case -ENODEV:
-		return bsn_fail(err, BASIN_UNSUPPORTED, -r, "cannot set %s to \"%s\": this kernel has no such knob or device",
+		return bsn_fail(err, BASIN_UNSUPPORTED, -r,
+				"cannot set %s to \"%s\": this kernel has no such knob or device: no such file or directory",
 				file, value);
 	case -EINVAL:
 	case -ERANGE:
@@ -74,27 +75,39 @@ static int write_cpu_max(const struct target *target, const struct bsn_cgroup_re
 	return r < 0 ? fail_put(r, "cpu.max", value, err) : 0;
 }
 
-/* Refuses a limit below what is in use and stays in use, which the kernel would answer with a kill. */
-static int check_memory(const struct target *target, int64_t limit, struct basin_error *err)
+/* What is in use, after what is only cached above the limit was asked back; 0 where that cannot be told. */
+static int64_t settled_usage(const struct target *target, int64_t limit)
 {
 	int64_t current = 0;
 	for (int tries = 0; tries < 2; tries++) {
 		auto_free char *text = NULL;
+		char excess[VALUE_ROOM];
 		if (bsn_cgroup_read(target->fd, "memory.current", &text) < 0)
 			return 0;
 		current = strtoll(text, NULL, 10);
-		if (current <= limit)
-			return 0;
-		/* What is only cached can go: ask for the excess once, then look again. */
-		char excess[VALUE_ROOM];
 		snprintf(excess, sizeof(excess), "%" PRId64, current - limit);
-		if (tries == 0)
-			put(target, "memory.reclaim", excess);
+		if (current <= limit || (tries == 0 && put(target, "memory.reclaim", excess) < 0))
+			break;
 	}
-	return bsn_fail(err, BASIN_BUSY, EBUSY,
-			"cannot set memory.max to %" PRId64 ": %" PRId64
-			" bytes are in use (free some, or lower it without the check)",
-			limit, current);
+	return current;
+}
+
+/* Refuses a limit below what is in use and stays in use, which the kernel would answer with a kill. In runc's words. */
+static int check_memory(const struct target *target, const struct bsn_cgroup_resources *resources, struct basin_error *err)
+{
+	int64_t limit = resources->memory_max;
+	int64_t usage = settled_usage(target, limit);
+	if (resources->memory_swap_max > 0 && limit + resources->memory_swap_max < usage)
+		return bsn_fail(err, BASIN_BUSY, EBUSY,
+				"rejecting memory+swap limit %" PRId64 " <= usage %" PRId64
+				": free some, or lower it without the check",
+				limit + resources->memory_swap_max, usage);
+	if (limit < usage)
+		return bsn_fail(err, BASIN_BUSY, EBUSY,
+				"rejecting memory limit %" PRId64 " <= usage %" PRId64
+				": free some, or lower it without the check",
+				limit, usage);
+	return 0;
 }
 
 static int write_memory_max(const struct target *target, const struct bsn_cgroup_resources *resources, const char *value,
@@ -102,7 +115,7 @@ static int write_memory_max(const struct target *target, const struct bsn_cgroup
 {
 	int r = 0;
 	if (resources->memory_check && resources->memory_max != BSN_CGROUP_MAX)
-		r = check_memory(target, resources->memory_max, err);
+		r = check_memory(target, resources, err);
 	return r < 0 ? r : put_checked(target, "memory.max", value, err);
 }
 
@@ -117,20 +130,26 @@ static int write_swap_max(const struct target *target, const struct bsn_cgroup_r
 	return r < 0 ? fail_put(r, "memory.swap.max", value, err) : 0;
 }
 
-/* The file belongs to the iocost policy; where BFQ schedules it has one of its own. */
-static int put_io_weight(const struct target *target, const char *value, struct basin_error *err)
+/*
+ * Two policies share by weight: where BFQ is there it schedules, by 1 to 1000 as in version 1; the other, iocost, has 1 to 10000. device
+ * is "MAJOR:MINOR " or empty.
+ */
+static int put_io_weight(const struct target *target, const char *device, int64_t weight, struct basin_error *err)
 {
-	int r = put(target, "io.weight", value);
-	if (r == -ENOENT)
-		r = put(target, "io.bfq.weight", value);
-	return r < 0 ? fail_put(r, "io.weight", value, err) : 0;
+	char value[VALUE_ROOM];
+	snprintf(value, sizeof(value), "%s%" PRId64, device, bsn_cgroup_io_weight_bfq(weight));
+	int r = put(&(struct target){ .fd = target->fd }, "io.bfq.weight", value);
+	if (r != -ENOENT)
+		return r < 0 ? fail_put(r, "io.bfq.weight", value, err) : 0;
+	snprintf(value, sizeof(value), "%s%" PRId64, device, weight);
+	return put_checked(target, "io.weight", value, err);
 }
 
 static int write_io_weight(const struct target *target, const struct bsn_cgroup_resources *resources, const char *value,
 			   struct basin_error *err)
 {
-	(void)resources;
-	return put_io_weight(target, value, err);
+	(void)value;
+	return put_io_weight(target, "", resources->io_weight, err);
 }
 
 struct knob {
@@ -241,18 +260,17 @@ static int write_table(const struct target *target, const struct bsn_cgroup_reso
 
 static int write_io(const struct target *target, const struct bsn_cgroup_io *io, struct basin_error *err)
 {
-	static const char *const keys[] = { [BSN_IO_WEIGHT] = "",
-					    [BSN_IO_RBPS] = "rbps=",
-					    [BSN_IO_WBPS] = "wbps=",
-					    [BSN_IO_RIOPS] = "riops=",
-					    [BSN_IO_WIOPS] = "wiops=" };
-	char value[96], number[24] = "max";
+	static const char *const keys[] = {
+		[BSN_IO_RBPS] = "rbps=", [BSN_IO_WBPS] = "wbps=", [BSN_IO_RIOPS] = "riops=", [BSN_IO_WIOPS] = "wiops="
+	};
+	char value[96], device[32], number[24] = "max";
+	snprintf(device, sizeof(device), "%u:%u ", io->major, io->minor);
+	if (io->kind == BSN_IO_WEIGHT)
+		return put_io_weight(target, device, io->value, err);
 	if (io->value != BSN_CGROUP_MAX)
 		snprintf(number, sizeof(number), "%" PRId64, io->value);
-	snprintf(value, sizeof(value), "%u:%u %s%s", io->major, io->minor, keys[io->kind], number);
-	if (io->kind != BSN_IO_WEIGHT)
-		return put_checked(target, "io.max", value, err);
-	return put_io_weight(target, value, err);
+	snprintf(value, sizeof(value), "%s%s%s", device, keys[io->kind], number);
+	return put_checked(target, "io.max", value, err);
 }
 
 static int write_hugetlb(const struct target *target, const struct bsn_cgroup_hugetlb *hugetlb, struct basin_error *err)
@@ -289,10 +307,36 @@ static int write_rdma(const struct target *target, const struct bsn_cgroup_rdma 
 	return put_checked(target, "rdma.max", bsn_str_text(&value), err);
 }
 
+/* The controller whose knob a file name is: what stands before its first dot; BSN_CONTROLLERS for "cgroup" and unknown ones. */
+static enum bsn_controller controller_of(const char *file)
+{
+	for (int i = 0; i < BSN_CONTROLLERS; i++) {
+		const char *name = bsn_controller_name((enum bsn_controller)i);
+		size_t length = strlen(name);
+		if (strncmp(file, name, length) == 0 && file[length] == '.')
+			return (enum bsn_controller)i;
+	}
+	return BSN_CONTROLLERS;
+}
+
+/* What stands before the first dot is no controller at all, as opposed to one that is not enabled here (yet). */
+static int check_controller(const struct target *target, const char *file, struct basin_error *err)
+{
+	int length = (int)strcspn(file, ".");
+	if (controller_of(file) != BSN_CONTROLLERS || strncmp(file, "cgroup.", 7) == 0 ||
+	    faccessat(target->fd, file, F_OK, 0) == 0)
+		return 0;
+	return bsn_fail(err, BASIN_UNSUPPORTED, EINVAL, "cannot set %s: the requested cgroup controller `%.*s` is not available",
+			file, length, file);
+}
+
 static int write_unified(const struct target *target, const struct bsn_cgroup_unified *unified, struct basin_error *err)
 {
 	if (strchr(unified->file, '/') != NULL || strchr(unified->file, '.') == NULL || unified->file[0] == '.')
 		return bsn_fail(err, BASIN_USAGE, EINVAL, "\"%s\" is not the name of a cgroup file", unified->file);
+	int checked = target->create ? 0 : check_controller(target, unified->file, err);
+	if (checked < 0)
+		return checked;
 	auto_free char *copy = strdup(unified->value);
 	if (copy == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot set %s", unified->file);
@@ -326,18 +370,6 @@ static bool is_set(const struct bsn_cgroup_resources *resources, const struct kn
 {
 	char room[VALUE_ROOM];
 	return format_knob(resources, knob, room) != NULL && !lifts(resources, knob);
-}
-
-/* The controller whose knob a file name is: what stands before its first dot; BSN_CONTROLLERS for "cgroup" and unknown ones. */
-static enum bsn_controller controller_of(const char *file)
-{
-	for (int i = 0; i < BSN_CONTROLLERS; i++) {
-		const char *name = bsn_controller_name((enum bsn_controller)i);
-		size_t length = strlen(name);
-		if (strncmp(file, name, length) == 0 && file[length] == '.')
-			return (enum bsn_controller)i;
-	}
-	return BSN_CONTROLLERS;
 }
 
 uint32_t bsn_cgroup_resources_controllers(const struct bsn_cgroup_resources *resources)

@@ -305,8 +305,10 @@ int bsn_config_linux(struct bsn_config *config, const json_t *json, struct basin
 		r = bsn_config_devices(config, json, err);
 	if (r >= 0)
 		r = bsn_json_get_object(json, "linux", "resources", &resources, err);
-	if (r > 0)
+	if (r > 0) {
+		bsn_config_resources_spell(resources);
 		r = bsn_config_resources(config, resources, "linux.resources", err);
+	}
 	if (r >= 0)
 		r = parse_personality(config, json, err);
 	if (r >= 0)

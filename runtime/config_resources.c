@@ -29,7 +29,9 @@ static int parse_memory(struct bsn_cgroup_resources *resources, const json_t *js
 	if (r >= 0)
 		r = parse_limit(json, path, "reservation", &resources->memory_low, err);
 	if (r >= 0)
-		r = parse_limit(json, path, "swap", &total, err);
+		r = bsn_json_get_int(json, path, "swap", INT64_MIN + 1, AMOUNT_MAX, &total, err);
+	if (r > 0 && total < 0)
+		total = BSN_CGROUP_MAX;
 	if (r >= 0)
 		r = bsn_json_get_bool(json, path, "checkBeforeUpdate", &resources->memory_check, err);
 	if (r < 0 || total == BSN_CGROUP_UNSET)
@@ -234,8 +236,11 @@ static int parse_unified(struct bsn_cgroup_resources *resources, const json_t *j
 			return bsn_config_wrong(err, "%s.unified[\"%s\"]: expected a string, found %s", path, file,
 						bsn_json_type(value));
 		if (strchr(file, '/') != NULL || strchr(file, '.') == NULL || file[0] == '.')
-			return bsn_config_wrong(err, "%s.unified[\"%s\"]: not a file of a cgroup like \"memory.high\"", path,
-						file);
+			return bsn_config_wrong(
+				err,
+				"%s.unified[\"%s\"]: not a file of a cgroup like \"memory.high\": the specified key has "
+				"not the form CONTROLLER.VALUE `%s`",
+				path, file, file);
 		struct bsn_cgroup_unified *unified = &resources->unified[resources->unified_count++];
 		unified->file = strdup(file);
 		unified->value = strdup(json_string_value(value));
@@ -253,9 +258,11 @@ static int parse_access(const json_t *json, const char *path, unsigned int *ret_
 	if (r < 0)
 		return r;
 	for (const char *at = text; *at != '\0'; at++) {
+		/* "a" is not the spec's, but runc's own tests and v1's devices.allow have it. */
 		unsigned int bit = *at == 'r'   ? BSN_DEVICE_READ
 				   : *at == 'w' ? BSN_DEVICE_WRITE
 				   : *at == 'm' ? BSN_DEVICE_MKNOD
+				   : *at == 'a' ? BSN_DEVICE_READ | BSN_DEVICE_WRITE | BSN_DEVICE_MKNOD
 						: 0;
 		if (bit == 0)
 			return bsn_config_wrong(err, "%s.access: \"%s\" has letters other than r, w and m", path, text);

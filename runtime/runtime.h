@@ -67,6 +67,22 @@ int bsn_container_delete(const struct bsn_runtime *runtime, const char *id, bool
 int bsn_container_pause(const struct bsn_runtime *runtime, const char *id, struct basin_error *err);
 int bsn_container_resume(const struct bsn_runtime *runtime, const char *id, struct basin_error *err);
 
+/* One of update's options and its value as it was given: "memory" and "64M". */
+struct bsn_update_value {
+	const char *option;
+	const char *value;
+};
+
+struct bsn_update_options {
+	const char *id;
+	const char *resources_json; /* a linux.resources object; NULL: the values */
+	const struct bsn_update_value *values;
+	size_t value_count;
+};
+
+/* Changes the resources of a container that has not stopped, and the config that is kept of it. What is not named stays as it is. */
+int bsn_container_update(const struct bsn_runtime *runtime, const struct bsn_update_options *options, struct basin_error *err);
+
 struct bsn_exec_options {
 	const char *id;
 	const char *process_json; /* a whole OCI process object, or NULL: the container's own, changed by what follows */

@@ -83,23 +83,6 @@ static bool is_marked(int fd, const char *id)
 	return n >= 0 && (size_t)n == strlen(id) && memcmp(mark, id, (size_t)n) == 0;
 }
 
-static int attach_devices(const struct bsn_run *run, struct basin_error *err)
-{
-	const struct bsn_cgroup_resources *resources = &run->config->resources;
-	size_t count;
-	const struct bsn_device_rule *usual = bsn_cgroup_default_devices(&count);
-	size_t total = resources->device_count + count;
-	struct bsn_device_rule *rules = calloc(total, sizeof(*rules));
-	auto_free void *owner = rules;
-	if (rules == NULL)
-		return bsn_fail_sys(err, ENOMEM, "cannot filter devices");
-	(void)owner;
-	if (resources->device_count > 0)
-		memcpy(rules, resources->devices, resources->device_count * sizeof(*rules));
-	memcpy(rules + resources->device_count, usual, count * sizeof(*rules));
-	return bsn_cgroup_devices_attach(run->cgroup, rules, total, err);
-}
-
 /* A new cgroup has no limits: where its controller is missing, "no limit" needs none. */
 static int drop_unlimited(struct bsn_run *run, struct basin_error *err)
 {
@@ -190,7 +173,7 @@ static int apply_cgroup(void *data, const char *value, struct basin_error *err)
 	/* In a user namespace BPF on a cgroup is not to be had, and device nodes are not to be made. */
 	if (!bsn_facts_host_root())
 		return 0;
-	return attach_devices(run, err);
+	return bsn_cgroup_devices_confine(run->cgroup, &run->config->resources, err);
 }
 
 static int undo_cgroup(void *world, const char *value, struct basin_error *err)

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * update: other resources for a container that is there. What changes is written to its cgroup, and nothing else: a knob that somebody
+ * turned meanwhile (a manager of the machine, by hand) stays as it is unless the update names it. Where a write fails what went before
+ * is taken back, as far as the container's config says what it was. The config that is kept then has the new resources, so that the
+ * next update knows them.
+ */
+#include "runtime/update.h"
+
+#include "base/log.h"
+#include "runtime/config_parse.h"
+#include "runtime/container.h"
+
+/* The document as the kernel's values; released by the caller with bsn_cgroup_resources_release. */
+static int parse_resources(json_t *document, const char *oci_version, struct bsn_cgroup_resources *ret_resources,
+			   struct basin_error *err)
+{
+	struct bsn_config config = { .oci_version = oci_version, .resources = BSN_CGROUP_RESOURCES_INIT };
+	int r = bsn_config_resources(&config, document, "resources", err);
+	*ret_resources = config.resources;
+	return r;
+}
+
+static int write_resources(struct bsn_container *container, const struct bsn_state *state, int cgroup,
+			   const struct bsn_cgroup_resources *resources, bool devices, struct basin_error *err)
+{
+	struct bsn_cgroup_tree *tree;
+	int r = bsn_container_tree(container, &tree, err);
+	if (r >= 0)
+		r = bsn_cgroup_update(tree, state->cgroup, resources, err);
+	if (r >= 0 && devices)
+		r = bsn_cgroup_devices_confine(cgroup, resources, err);
+	return r;
+}
+
+/* As well as it can be done; the failure that made it necessary is the one to tell of. */
+static void take_back(struct bsn_container *container, const struct bsn_state *state, int cgroup, const struct bsn_config *before,
+		      bool devices)
+{
+	struct basin_error why = { 0 };
+	if (write_resources(container, state, cgroup, &before->resources, devices, &why) < 0)
+		bsn_warn("cannot take the update of container \"%s\" back: %s", container->id, why.text);
+}
+
+static int apply(struct bsn_container *container, const struct bsn_state *state, int cgroup, struct bsn_config *config,
+		 json_t *update, struct basin_error *err)
+{
+	struct bsn_cgroup_resources resources;
+	json_t *linux_part = json_object_get(config->json, "linux");
+	bool devices = json_array_size(json_object_get(update, "devices")) > 0;
+	int r = bsn_update_merge(linux_part, update, err);
+	if (r >= 0)
+		r = bsn_update_complete(update, linux_part, err);
+	if (r < 0)
+		return r;
+	r = parse_resources(update, config->oci_version, &resources, err);
+	if (r >= 0) {
+		r = write_resources(container, state, cgroup, &resources, devices, err);
+		if (r < 0)
+			take_back(container, state, cgroup, config, devices);
+	}
+	bsn_cgroup_resources_release(&resources);
+	return r < 0 ? r : bsn_json_write(container->dir, "config.json", config->json, false, err);
+}
+
+static int update_running(struct bsn_container *container, const struct bsn_state *state,
+			  const struct bsn_update_options *options, struct basin_error *err)
+{
+	struct bsn_config *config = NULL;
+	auto_json json_t *update = NULL;
+	int fd = -1;
+	if (bsn_container_status(container, state) == BSN_STOPPED)
+		return bsn_fail(err, BASIN_CONFLICT, ESRCH, "cannot update container \"%s\": container not running",
+				container->id);
+	int r = bsn_container_cgroup(container, state, &fd, err);
+	auto_fd int cgroup = fd;
+	if (r >= 0 && cgroup < 0)
+		r = bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP, "cannot update container \"%s\": it has no cgroup",
+			     container->id);
+	if (r >= 0)
+		r = bsn_container_config(container, &config, err);
+	if (r >= 0)
+		r = bsn_update_parse(options, config->oci_version, &update, err);
+	if (r >= 0)
+		r = apply(container, state, cgroup, config, update, err);
+	bsn_config_free(config);
+	return r;
+}
+
+int bsn_container_update(const struct bsn_runtime *runtime, const struct bsn_update_options *options, struct basin_error *err)
+{
+	auto_container struct bsn_container container = BSN_CONTAINER_INIT;
+	auto_state struct bsn_state state = { .json = NULL };
+	int r = bsn_container_open(runtime, options->id, true, &container, err);
+	if (r >= 0)
+		r = bsn_state_read(container.dir, options->id, &state, err);
+	return r < 0 ? r : update_running(&container, &state, options, err);
+}
