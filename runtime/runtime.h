@@ -83,6 +83,17 @@ struct bsn_update_options {
 /* Changes the resources of a container that has not stopped, and the config that is kept of it. What is not named stays as it is. */
 int bsn_container_update(const struct bsn_runtime *runtime, const struct bsn_update_options *options, struct basin_error *err);
 
+struct bsn_events_options {
+	const char *id;
+	int64_t interval_ms; /* between two "stats" events; 0: one, and no others */
+	/* Gets each event, a JSON document on one line; a negative errno ends it. */
+	int (*line)(const char *line, void *data);
+	void *data;
+};
+
+/* Tells of what the container uses and of "oom", until its last process has ended. */
+int bsn_container_events(const struct bsn_runtime *runtime, const struct bsn_events_options *options, struct basin_error *err);
+
 struct bsn_exec_options {
 	const char *id;
 	const char *process_json; /* a whole OCI process object, or NULL: the container's own, changed by what follows */

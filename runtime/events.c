@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * events: what happens in a container, as lines of JSON in runc's form, until its last process ends: what it uses, at intervals, and each
+ * time that the kernel killed in it for want of memory. The kernel tells of the latter and of the end by POLLPRI on memory.events and
+ * cgroup.events, so nothing is missed between two intervals.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <time.h>
+
+#include "base/sys.h"
+#include "runtime/container.h"
+#include "runtime/stats.h"
+
+struct watch {
+	const struct bsn_events_options *options;
+	int cgroup;
+	int64_t kills; /* that were told of */
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int emit(const struct watch *watch, struct bsn_str *line, struct basin_error *err)
+{
+	if (line->failed)
+		return bsn_fail_sys(err, ENOMEM, "cannot write an event");
+	int r = watch->options->line(bsn_str_text(line), watch->options->data);
+	return r < 0 ? bsn_fail_sys(err, -r, "cannot write an event") : 0;
+}
+
+static int tell_stats(const struct watch *watch, struct basin_error *err)
+{
+	auto_str struct bsn_str line = { 0 };
+	bsn_str_addf(&line, "{\"type\":\"stats\",\"id\":\"%s\",\"data\":", watch->options->id);
+	int r = bsn_stats_format(watch->cgroup, &line, err);
+	bsn_str_add(&line, "}");
+	return r < 0 ? r : emit(watch, &line, err);
+}
+
+static int tell_kills(struct watch *watch, struct basin_error *err)
+{
+	int r = 0;
+	int64_t kills = bsn_cgroup_oom_kills(watch->cgroup);
+	for (; r >= 0 && watch->kills < kills; watch->kills++) {
+		auto_str struct bsn_str line = { 0 };
+		bsn_str_addf(&line, "{\"type\":\"oom\",\"id\":\"%s\"}", watch->options->id);
+		r = emit(watch, &line, err);
+	}
+	return r;
+}
+
+/* The kernel tells of a change since the file was last read, so it is read once before it is waited for. */
+static int open_watched(int cgroup, const char *file)
+{
+	char text[512];
+	int fd = bsn_sys_openat(cgroup, file, O_RDONLY, 0);
+	if (fd >= 0 && pread(fd, text, sizeof(text), 0) < 0)
+		text[0] = '\0';
+	return fd;
+}
+
+static void reread(const struct pollfd *fds, size_t count)
+{
+	char text[512];
+	for (size_t i = 0; i < count; i++)
+		if (fds[i].revents != 0 && pread(fds[i].fd, text, sizeof(text), 0) < 0)
+			continue;
+}
+
+/* Until nothing is left in the cgroup. What was killed last is told of before that ends it. */
+static int follow(struct watch *watch, struct basin_error *err)
+{
+	auto_fd int memory = open_watched(watch->cgroup, "memory.events");
+	auto_fd int cgroup = open_watched(watch->cgroup, "cgroup.events");
+	int64_t next = now_ms() + watch->options->interval_ms;
+	struct pollfd fds[] = { { .fd = cgroup, .events = POLLPRI }, { .fd = memory, .events = POLLPRI } };
+	for (;;) {
+		int populated = bsn_cgroup_populated(watch->cgroup);
+		int r = tell_kills(watch, err);
+		if (r < 0 || populated <= 0)
+			return r;
+		int64_t left = next - now_ms();
+		if (left <= 0) {
+			r = tell_stats(watch, err);
+			if (r < 0)
+				return bsn_cgroup_populated(watch->cgroup) <= 0 ? 0 : r;
+			next = now_ms() + watch->options->interval_ms;
+			continue;
+		}
+		r = bsn_sys_poll(fds, 2, left < INT32_MAX ? (int)left : INT32_MAX);
+		if (r < 0 && r != -EINTR)
+			return bsn_fail_sys(err, -r, "cannot wait for events");
+		reread(fds, 2);
+	}
+}
+
+int bsn_container_events(const struct bsn_runtime *runtime, const struct bsn_events_options *options, struct basin_error *err)
+{
+	auto_container struct bsn_container container = BSN_CONTAINER_INIT;
+	auto_state struct bsn_state state = { .json = NULL };
+	int fd = -1;
+	int r = bsn_container_open(runtime, options->id, false, &container, err);
+	if (r >= 0)
+		r = bsn_state_read(container.dir, options->id, &state, err);
+	if (r < 0)
+		return r;
+	if (bsn_container_status(&container, &state) == BSN_STOPPED)
+		return bsn_fail(err, BASIN_CONFLICT, ESRCH, "container with id %s is not running", options->id);
+	r = bsn_container_cgroup(&container, &state, &fd, err);
+	auto_fd int cgroup = fd;
+	if (r >= 0 && cgroup < 0)
+		r = bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP, "container \"%s\" has no cgroup, which would count for it",
+			     options->id);
+	if (r < 0)
+		return r;
+	struct watch watch = { .options = options, .cgroup = cgroup, .kills = bsn_cgroup_oom_kills(cgroup) };
+	return options->interval_ms == 0 ? tell_stats(&watch, err) : follow(&watch, err);
+}
