@@ -93,10 +93,11 @@ static int check_free(int fd, const char *path, struct basin_error *err)
 
 /* Sets the knobs; where one's file is missing, brings the controllers down and tries once more. */
 static int set_knobs(const struct bsn_cgroup_tree *tree, const char *path, int fd, const struct bsn_cgroup_resources *resources,
-		     struct basin_error *err)
+		     bool fresh, struct basin_error *err)
 {
 	uint32_t mask = resources != NULL ? bsn_cgroup_resources_controllers(resources) : 0;
-	if (resources == NULL || (mask == 0 && resources->unified_count == 0))
+	/* A new cgroup has no limits that could be lifted. */
+	if (resources == NULL || (fresh && mask == 0 && resources->unified_count == 0))
 		return 0;
 	struct basin_error why = { 0 };
 	int r = tree->fake ? bsn_cgroup_require(tree, mask, &why) : 0;
@@ -127,7 +128,7 @@ static int create(const struct bsn_cgroup_tree *tree, const char *path, const st
 	if (r >= 0 && !shared && !tree->fake)
 		check_parent(tree, path, fd);
 	if (r >= 0)
-		r = set_knobs(tree, path, fd, resources, err);
+		r = set_knobs(tree, path, fd, resources, made == 1, err);
 	if (r < 0) {
 		if (made == 1)
 			bsn_cgroup_destroy(tree, path, NULL);
@@ -166,7 +167,7 @@ int bsn_cgroup_update(const struct bsn_cgroup_tree *tree, const char *path, cons
 {
 	auto_fd int fd = -1;
 	int r = bsn_cgroup_open(tree, path, &fd, err);
-	return r < 0 ? r : set_knobs(tree, path, fd, resources, err);
+	return r < 0 ? r : set_knobs(tree, path, fd, resources, false, err);
 }
 
 int bsn_cgroup_remove_dirs(int dirfd, const char *name)

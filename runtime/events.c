@@ -10,10 +10,12 @@
 
 #include "base/sys.h"
 #include "runtime/container.h"
+#include "runtime/legacy.h"
 #include "runtime/stats.h"
 
 struct watch {
 	const struct bsn_events_options *options;
+	const struct bsn_legacy *legacy; /* what version 1 counts */
 	int cgroup;
 	int64_t kills; /* that were told of */
 };
@@ -35,9 +37,14 @@ static int emit(const struct watch *watch, struct bsn_str *line, struct basin_er
 
 static int tell_stats(const struct watch *watch, struct basin_error *err)
 {
+	struct bsn_cgroup_stats stats;
 	auto_str struct bsn_str line = { 0 };
+	int r = bsn_cgroup_stats(watch->cgroup, &stats, err);
+	if (r < 0)
+		return r;
+	bsn_legacy_stats(watch->legacy, &stats);
 	bsn_str_addf(&line, "{\"type\":\"stats\",\"id\":\"%s\",\"data\":", watch->options->id);
-	int r = bsn_stats_format(watch->cgroup, &line, err);
+	r = bsn_stats_format(watch->cgroup, &stats, &line, err);
 	bsn_str_add(&line, "}");
 	return r < 0 ? r : emit(watch, &line, err);
 }
@@ -103,6 +110,7 @@ int bsn_container_events(const struct bsn_runtime *runtime, const struct bsn_eve
 {
 	auto_container struct bsn_container container = BSN_CONTAINER_INIT;
 	auto_state struct bsn_state state = { .json = NULL };
+	auto_legacy struct bsn_legacy legacy = { .count = 0 };
 	int fd = -1;
 	int r = bsn_container_open(runtime, options->id, false, &container, err);
 	if (r >= 0)
@@ -116,8 +124,10 @@ int bsn_container_events(const struct bsn_runtime *runtime, const struct bsn_eve
 	if (r >= 0 && cgroup < 0)
 		r = bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP, "container \"%s\" has no cgroup, which would count for it",
 			     options->id);
+	if (r >= 0)
+		r = bsn_legacy_take(&state, &legacy, err);
 	if (r < 0)
 		return r;
-	struct watch watch = { .options = options, .cgroup = cgroup, .kills = bsn_cgroup_oom_kills(cgroup) };
+	struct watch watch = { .options = options, .legacy = &legacy, .cgroup = cgroup, .kills = bsn_cgroup_oom_kills(cgroup) };
 	return options->interval_ms == 0 ? tell_stats(&watch, err) : follow(&watch, err);
 }

@@ -192,19 +192,15 @@ static int add_page_size(int cgroup, const char *name, void *data)
 	return 0;
 }
 
-int bsn_stats_format(int cgroup, struct bsn_str *text, struct basin_error *err)
+int bsn_stats_format(int cgroup, const struct bsn_cgroup_stats *stats, struct bsn_str *text, struct basin_error *err)
 {
-	struct bsn_cgroup_stats stats;
 	struct pages pages = { .text = text };
-	int r = bsn_cgroup_stats(cgroup, &stats, err);
-	if (r < 0)
-		return r;
 	bsn_str_add(text, "{");
-	add_cpu(text, cgroup, &stats);
+	add_cpu(text, cgroup, stats);
 	bsn_str_add(text, ",");
-	add_memory(text, cgroup, &stats);
+	add_memory(text, cgroup, stats);
 	bsn_str_add(text, ",");
-	r = add_pids(text, cgroup, &stats, err);
+	int r = add_pids(text, cgroup, stats, err);
 	if (r < 0)
 		return r;
 	bsn_str_add(text, ",");

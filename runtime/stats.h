@@ -10,7 +10,10 @@
 #include "base/str.h"
 #include "pool/cgroup.h"
 
-/* Appends the document for the cgroup whose directory is open, without blanks. What this kernel or tree does not count is left out or 0. */
-int bsn_stats_format(int cgroup, struct bsn_str *text, struct basin_error *err);
+/*
+ * Appends the document, without blanks: of what was counted, and of what only files of the cgroup (whose directory is open) say. What this
+ * kernel or tree does not count is left out or 0.
+ */
+int bsn_stats_format(int cgroup, const struct bsn_cgroup_stats *stats, struct bsn_str *text, struct basin_error *err);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "runtime/config_parse.h"
-#include "runtime/container.h"
+#include "runtime/legacy.h"
 
 /* The document as the kernel's values; released by the caller with bsn_cgroup_resources_release. */
 static int parse_resources(json_t *document, const char *oci_version, struct bsn_cgroup_resources *ret_resources,
@@ -42,8 +42,8 @@ static void take_back(struct bsn_container *container, const struct bsn_state *s
 		bsn_warn("cannot take the update of container \"%s\" back: %s", container->id, why.text);
 }
 
-static int apply(struct bsn_container *container, const struct bsn_state *state, int cgroup, struct bsn_config *config,
-		 json_t *update, struct basin_error *err)
+static int apply(struct bsn_container *container, struct bsn_state *state, int cgroup, struct bsn_config *config, json_t *update,
+		 struct basin_error *err)
 {
 	struct bsn_cgroup_resources resources;
 	json_t *linux_part = json_object_get(config->json, "linux");
@@ -51,6 +51,13 @@ static int apply(struct bsn_container *container, const struct bsn_state *state,
 	int r = bsn_update_merge(linux_part, update, err);
 	if (r >= 0)
 		r = bsn_update_complete(update, linux_part, err);
+	if (r < 0)
+		return r;
+	/* Checked as a whole first; then version 1, where it holds controllers, takes its part out. */
+	r = parse_resources(update, config->oci_version, &resources, err);
+	bsn_cgroup_resources_release(&resources);
+	if (r >= 0)
+		r = bsn_legacy_update(container, state, update, err);
 	if (r < 0)
 		return r;
 	r = parse_resources(update, config->oci_version, &resources, err);
@@ -63,8 +70,8 @@ static int apply(struct bsn_container *container, const struct bsn_state *state,
 	return r < 0 ? r : bsn_json_write(container->dir, "config.json", config->json, false, err);
 }
 
-static int update_running(struct bsn_container *container, const struct bsn_state *state,
-			  const struct bsn_update_options *options, struct basin_error *err)
+static int update_running(struct bsn_container *container, struct bsn_state *state, const struct bsn_update_options *options,
+			  struct basin_error *err)
 {
 	struct bsn_config *config = NULL;
 	auto_json json_t *update = NULL;

@@ -41,7 +41,7 @@ is "and end with the container" "$? $(cat "$T/errors")" "0 "
 is "each line is a document" "$(jq -r .type "$T/events" | sort -u)" stats
 refused "of one that has stopped" 1 'container with id c is not running' "$BASIN" events --stats c
 "$BASIN" delete c
-refused "of none" 1 'container "nobody" does not exist' "$BASIN" events nobody
+refused "of none" 1 'container does not exist' "$BASIN" events nobody
 refused "an interval of nothing" 1 'duration interval must be greater than 0' "$BASIN" events --interval 0s nobody
 refused "an interval that is none" 1 'is not a time like' "$BASIN" events --interval soon nobody
 

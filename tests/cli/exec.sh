@@ -73,11 +73,10 @@ if [ -n "$controller" ]; then
 else
 	skip "an init in a cgroup of its own making" "the container's cgroup has no controllers here"
 fi
-echo 1 >"$cgroup/cgroup.freeze"
-within 5 grep -q "frozen 1" "$cgroup/cgroup.events"
+"$BASIN" pause c1
 refused "a paused container is refused" 255 'cannot exec in a paused container' "$BASIN" exec c1 true
 is "state says that it is paused" "$("$BASIN" state c1 | jq -r .status)" paused
-echo 0 >"$cgroup/cgroup.freeze"
+"$BASIN" resume c1
 "$BASIN" kill c1 KILL
 stopped() { [ "$("$BASIN" state c1 | jq -r .status)" = stopped ]; }
 within 5 stopped

@@ -52,8 +52,8 @@ is "makes it what it was" "$(status d)" created
 ok "and it starts" "$BASIN" start d
 ok "delete --force ends a paused one" sh -c "$BASIN pause d && $BASIN delete --force d"
 nok "its cgroup is gone" test -e "$BASIN_CGROUP_ROOT/oci/d"
-refused "an unknown container" 1 'container "nobody" does not exist' "$BASIN" pause nobody
-refused "an unknown container" 1 'container "nobody" does not exist' "$BASIN" resume nobody
+refused "an unknown container" 1 'container does not exist' "$BASIN" pause nobody
+refused "an unknown container" 1 'container does not exist' "$BASIN" resume nobody
 refused "no container" 1 'an argument is missing' "$BASIN" pause
 
 # Two containers may not share a cgroup, and one that somebody froze would never start.
