@@ -100,7 +100,8 @@ static json_t *section_of(json_t *object, const char *key)
 static int refuse_resctrl(const char *option, struct basin_error *err)
 {
 	bool cache = bsn_streq(option, "l3-cache-schema");
-	return bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP, "Intel RDT/%s is not enabled: mount resctrl on a processor that has it",
+	return bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP,
+			"Intel RDT/%s is not enabled: mount resctrl on a processor that has it",
 			cache ? "CAT: l3 cache schema" : "MBA: memory bandwidth schema");
 }
 
