@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "runtime/config_parse.h"
 #include "runtime/legacy.h"
+#include "runtime/scope.h"
 
 /* The document as the kernel's values; released by the caller with bsn_cgroup_resources_release. */
 static int parse_resources(json_t *document, const char *oci_version, struct bsn_cgroup_resources *ret_resources,
@@ -26,6 +27,9 @@ static int write_resources(struct bsn_container *container, const struct bsn_sta
 {
 	struct bsn_cgroup_tree *tree;
 	int r = bsn_container_tree(container, &tree, err);
+	/* systemd first: it writes knobs of its own accord when properties change. */
+	if (r >= 0)
+		r = bsn_scope_update(state->scope, resources, err);
 	if (r >= 0)
 		r = bsn_cgroup_update(tree, state->cgroup, resources, err);
 	if (r >= 0 && devices)
