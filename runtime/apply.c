@@ -21,6 +21,7 @@
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
 #include "runtime/legacy.h"
+#include "runtime/listener.h"
 #include "runtime/notify.h"
 #include "runtime/receiver.h"
 #include "runtime/seccomp.h"
@@ -51,6 +52,7 @@ void bsn_run_release(struct bsn_run *run)
 	bsn_own_close(&run->process);
 	bsn_own_close(&run->console);
 	bsn_own_close(&run->notify);
+	bsn_own_close(&run->listener);
 	bsn_child_release(&run->child);
 	bsn_container_release(&run->container);
 }
@@ -98,6 +100,16 @@ int bsn_check_kept(int count, struct basin_error *err)
 	return 0;
 }
 
+/* create leaves the agent to start: the filter is loaded then. */
+int bsn_run_compile_filter(struct bsn_run *run, int cache_dir, struct basin_error *err)
+{
+	const struct bsn_seccomp_config *seccomp = &run->config->seccomp;
+	int r = run->create ? 0 : bsn_listener_connect(seccomp, &run->listener, err);
+	if (r < 0)
+		return r;
+	return bsn_seccomp_compile(seccomp, cache_dir, seccomp->notify || run->listener >= 0, &run->filter, err);
+}
+
 int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, struct basin_error *err)
 {
 	const struct bsn_create_options *options = run->options;
@@ -130,7 +142,7 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 		r = bsn_container_open_root(runtime, true, &root, err);
 		auto_fd int owned = root;
 		if (r >= 0)
-			r = bsn_seccomp_compile(&run->config->seccomp, owned, &run->filter, err);
+			r = bsn_run_compile_filter(run, owned, err);
 		if (r < 0)
 			return r;
 	}
@@ -283,6 +295,19 @@ static int climbed(const struct bsn_run *run, int result)
 	return result;
 }
 
+static int give_listener(struct bsn_run *run, int number, struct basin_error *err)
+{
+	const struct bsn_listener_of of = {
+		.pidfd = run->child.pidfd,
+		.pid = run->child.pid,
+		.number = number,
+		.state = &run->state,
+		.status = run->made ? BSN_CREATING : BSN_RUNNING,
+	};
+	int r = bsn_listener_give(run->listener, &of, run->config->seccomp.listener_metadata, err);
+	return r < 0 ? r : bsn_child_send(run->child.channel, BSN_MESSAGE_LISTENER_TAKEN, -1, err);
+}
+
 int bsn_run_follow(struct bsn_run *run, struct basin_error *err)
 {
 	struct bsn_message message;
@@ -299,6 +324,8 @@ int bsn_run_follow(struct bsn_run *run, struct basin_error *err)
 			r = take_console(run, bsn_fd_give(&fd), err);
 		else if (message.type == BSN_MESSAGE_MAP_IDS && run->made)
 			r = bsn_run_map_ids(run, message.value, fd, err);
+		else if (message.type == BSN_MESSAGE_LISTENER && run->listener >= 0)
+			r = give_listener(run, message.value, err);
 		else if (message.type == BSN_MESSAGE_READY && run->plan->ready)
 			return climbed(run, 0);
 		else
@@ -344,6 +371,7 @@ static int describe(struct bsn_run *run, struct basin_error *err)
 	run->state.keyring = !run->options->no_new_keyring;
 	for (int kind = BSN_HOOK_START_CONTAINER; kind < BSN_HOOK_KINDS; kind++)
 		run->state.hooks |= run->config->hooks[kind].count > 0;
+	run->state.listener = run->create && run->filter != NULL && run->filter->listener;
 	run->state.annotations = json_object_get(run->config->json, "annotations");
 	return bsn_state_write(run->container.dir, &run->state, err);
 }

@@ -39,6 +39,7 @@ struct bsn_run {
 	int console;     /* the terminal's master; -1: none */
 	int notify;      /* the payload's reports; -1: nobody wants them, or not yet */
 	bool notifies;   /* the container gets a place to report to */
+	int listener;    /* a connection to the seccomp agent; -1: none is asked */
 	bool hooked;     /* hooks have begun: from then on the lifecycle ends with those of poststop */
 	bool old_mounts; /* open_tree(2) and its kin are not to be had */
 	bool made;       /* the container's directory is ours to remove */
@@ -46,7 +47,7 @@ struct bsn_run {
 
 #define BSN_RUN_INIT                                                                                                             \
 	{                                                                                                                        \
-		.container = BSN_CONTAINER_INIT, .cgroup = -1, .process = -1, .console = -1, .notify = -1,                       \
+		.container = BSN_CONTAINER_INIT, .cgroup = -1, .process = -1, .console = -1, .notify = -1, .listener = -1,       \
 		.child = BSN_CHILD_INIT, .holder = BSN_SCOPE_HOLDER_INIT                                                         \
 	}
 void bsn_run_release(struct bsn_run *run);
@@ -60,6 +61,8 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 int bsn_run_apply(struct bsn_run *run, struct basin_error *err);
 
 /* --- for exec, which shares them --- */
+/* Compiles config's filter, with an agent where it has one. */
+int bsn_run_compile_filter(struct bsn_run *run, int cache_dir, struct basin_error *err);
 /* Opens the plan's handles. */
 int bsn_run_open_handles(struct bsn_run *run, struct basin_error *err);
 /* Maps the ids of a detached mount that the child made, as the config's mount of that number says, and tells it so. */

@@ -218,10 +218,12 @@ struct bsn_seccomp_config {
 	unsigned int flags;               /* SECCOMP_FILTER_FLAG_... for seccomp(2) */
 	struct bsn_seccomp_rule *rules;
 	size_t rule_count;
-	const char *listener_path;     /* NULL: not given */
+	const char *listener_path;     /* NULL: not given, by the section or by run.oci.seccomp.receiver */
 	const char *listener_metadata; /* "" when not given */
 	bool notify;                   /* some rule has SCMP_ACT_NOTIFY: the load needs a listener */
 	bool unknown_is_error;         /* a system call this host does not know is an error, not ignored */
+	const void *program;           /* run.oci.seccomp_bpf_data: instead of the rules; NULL: not given */
+	size_t program_size;           /* bytes: whole instructions */
 	const char *source;            /* the section as text, without the listener: what a cached filter is compared with */
 };
 

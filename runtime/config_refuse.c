@@ -14,7 +14,5 @@ int bsn_config_refuse(const struct bsn_config *config, struct basin_error *err)
 			      "linux.netDevices: moving the host's network devices is not supported; attach a network instead");
 	if (config->intel_rdt.given)
 		return refuse(err, "linux.intelRdt: cache and bandwidth allocation is not supported");
-	if (config->seccomp.notify)
-		return refuse(err, "linux.seccomp: SCMP_ACT_NOTIFY is not supported");
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config.json's linux.seccomp, checked; runtime/seccomp.c turns it into a program. */
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <string.h>
 
@@ -130,10 +131,10 @@ static int parse_rule(struct bsn_config *config, const json_t *json, const char 
 		return r;
 	if (rule->action != SECCOMP_RET_USER_NOTIF)
 		return 0;
-	/* basin itself has to write the listener's descriptor through, before anybody could answer. */
+	/* The number of the listener's descriptor has to be written, before anybody could answer. */
 	for (size_t i = 0; i < rule->names.count; i++)
 		if (bsn_streq(rule->names.of[i], "write"))
-			return bsn_config_wrong(err, "%s.action: SCMP_ACT_NOTIFY cannot be used for \"write\"", path);
+			return bsn_config_wrong(err, "%s.action: SCMP_ACT_NOTIFY cannot be used for the write syscall", path);
 	config->seccomp.notify = true;
 	return 0;
 }
@@ -164,9 +165,9 @@ static int parse_flags(struct bsn_seccomp_config *seccomp, const json_t *json, s
 	return r;
 }
 
-static int parse_listener(struct bsn_seccomp_config *seccomp, const json_t *json, struct basin_error *err)
+static int parse_listener(struct bsn_config *config, const json_t *json, struct basin_error *err)
 {
-	seccomp->listener_metadata = "";
+	struct bsn_seccomp_config *seccomp = &config->seccomp;
 	int r = bsn_json_get_string(json, SECCOMP, "listenerPath", &seccomp->listener_path, err);
 	if (r >= 0)
 		r = bsn_json_get_string(json, SECCOMP, "listenerMetadata", &seccomp->listener_metadata, err);
@@ -174,6 +175,8 @@ static int parse_listener(struct bsn_seccomp_config *seccomp, const json_t *json
 		return r;
 	if (seccomp->listener_path != NULL && seccomp->listener_path[0] == '\0')
 		seccomp->listener_path = NULL;
+	if (seccomp->listener_path == NULL)
+		seccomp->listener_path = bsn_config_annotation(config, "run.oci.seccomp.receiver");
 	if (seccomp->listener_path == NULL && seccomp->listener_metadata[0] != '\0')
 		return bsn_config_wrong(err, SECCOMP ".listenerMetadata: needs a listenerPath");
 	if (seccomp->notify && seccomp->listener_path == NULL)
@@ -197,19 +200,78 @@ static int keep_source(struct bsn_config *config, json_t *json, struct basin_err
 	return config->seccomp.source == NULL ? bsn_config_no_memory(err) : 0;
 }
 
+/* The value of a digit of RFC 4648's base64; 64 for what is none. */
+static unsigned int digit_value(char digit)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = digit == '\0' ? NULL : strchr(digits, digit);
+	return at == NULL ? 64 : (unsigned int)(at - digits);
+}
+
+/* Bytes written to out (which has room for three of every four digits), or -EINVAL. */
+static ssize_t decode_base64(const char *text, unsigned char *out)
+{
+	unsigned int bits = 0;
+	uint32_t held = 0;
+	size_t count = 0;
+	size_t length = strlen(text);
+	size_t padding = length - strcspn(text, "=");
+	if (length % 4 != 0 || padding > 2 || strspn(text + length - padding, "=") != padding)
+		return -EINVAL;
+	for (size_t i = 0; i < length - padding; i++) {
+		unsigned int value = digit_value(text[i]);
+		if (value == 64)
+			return -EINVAL;
+		held = held << 6 | value;
+		bits += 6;
+		if (bits >= 8) {
+			bits -= 8;
+			out[count++] = (unsigned char)(held >> bits);
+		}
+	}
+	return (ssize_t)count;
+}
+
+/* crun's run.oci.seccomp_bpf_data: the program itself, ready made. It takes the place of the section. */
+static int take_program(struct bsn_config *config, const char *text, struct basin_error *err)
+{
+	struct bsn_seccomp_config *seccomp = &config->seccomp;
+	ssize_t size = -EINVAL;
+	unsigned char *bytes = bsn_arena_array(config->arena, strlen(text) / 4 + 1, 3);
+	if (bytes == NULL)
+		return bsn_config_no_memory(err);
+	if (strlen(text) <= 2 * BPF_MAXINSNS * sizeof(struct sock_filter))
+		size = decode_base64(text, bytes);
+	if (size <= 0 || (size_t)size % sizeof(struct sock_filter) != 0 ||
+	    (size_t)size / sizeof(struct sock_filter) > BPF_MAXINSNS)
+		return bsn_config_wrong(err, "annotations[\"run.oci.seccomp_bpf_data\"]: not a BPF program in base64");
+	seccomp->given = true;
+	seccomp->program = bytes;
+	seccomp->program_size = (size_t)size;
+	seccomp->source = "";
+	seccomp->flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	return 0;
+}
+
 int bsn_config_seccomp(struct bsn_config *config, const json_t *json, struct basin_error *err)
 {
 	struct bsn_seccomp_config *seccomp = &config->seccomp;
 	json_t *section = NULL;
 	const char *strict = bsn_config_annotation(config, "run.oci.seccomp_fail_unknown_syscall");
+	const char *program = bsn_config_annotation(config, "run.oci.seccomp_bpf_data");
+	seccomp->listener_metadata = "";
+	if (program != NULL)
+		return take_program(config, program, err);
 	int r = bsn_json_get_object(json, "linux", "seccomp", &section, err);
-	if (r <= 0)
-		return r;
+	/* As runc: a section that says nothing is none. */
+	if (r <= 0 ||
+	    (json_object_get(section, "defaultAction") == NULL && json_array_size(json_object_get(section, "syscalls")) == 0))
+		return r < 0 ? r : 0;
 	seccomp->given = true;
 	seccomp->unknown_is_error = strict != NULL && (bsn_streq(strict, "1") || bsn_streq(strict, "true"));
 	r = parse_action(section, SECCOMP, "defaultAction", "defaultErrnoRet", &seccomp->default_action, err);
 	if (r >= 0 && seccomp->default_action == SECCOMP_RET_USER_NOTIF)
-		r = bsn_config_wrong(err, SECCOMP ".defaultAction: SCMP_ACT_NOTIFY cannot be the default");
+		r = bsn_config_wrong(err, SECCOMP ".defaultAction: SCMP_ACT_NOTIFY cannot be used as default action");
 	if (r >= 0)
 		r = bsn_config_strings(config, section, SECCOMP, "architectures", &seccomp->architectures, err);
 	for (size_t i = 0; r >= 0 && i < seccomp->architectures.count; i++)
@@ -221,6 +283,6 @@ int bsn_config_seccomp(struct bsn_config *config, const json_t *json, struct bas
 	if (r >= 0)
 		r = parse_rules(config, section, err);
 	if (r >= 0)
-		r = parse_listener(seccomp, section, err);
+		r = parse_listener(config, section, err);
 	return r < 0 ? r : keep_source(config, section, err);
 }

@@ -36,7 +36,7 @@ static int make_plan(struct bsn_run *run, const struct bsn_config *process, cons
 		     struct basin_error *err)
 {
 	if (run->config->seccomp.given) {
-		int r = bsn_seccomp_compile(&run->config->seccomp, run->container.root, &run->filter, err);
+		int r = bsn_run_compile_filter(run, run->container.root, err);
 		if (r < 0)
 			return r;
 	}

@@ -311,8 +311,6 @@ static int check_supported(const struct bsn_config *config, struct basin_error *
 		what = "linux.netDevices: moving network devices";
 	else if (config->intel_rdt.given)
 		what = "linux.intelRdt: cache allocation";
-	else if (config->seccomp.given && config->seccomp.notify)
-		what = "linux.seccomp: SCMP_ACT_NOTIFY";
 	return what == NULL ? 0 : bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP, "%s is not supported by this version", what);
 }
 

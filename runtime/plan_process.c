@@ -2,9 +2,9 @@
 /*
  * The plan of the process: from its limits to its execve. `exec` and a container's first process share it.
  *
- * A seccomp filter is loaded last where no_new_privs makes that possible. Without it loading takes CAP_SYS_ADMIN, so the
- * filter goes in front of the user and the capabilities, and the wait for start comes before all three: nothing that the runtime
- * still has to do then depends on what the filter allows, but for what sets ids, capabilities and the program.
+ * A seccomp filter is loaded as late as possible: after the wait for start, and in front of the hooks inside the container, which it is to
+ * hold for. Without no_new_privs loading it takes CAP_SYS_ADMIN, so it goes in front of the user and the capabilities then: nothing that
+ * the runtime still has to do depends on what the filter allows, but for what sets ids, capabilities and the program.
  */
 #include "runtime/plan.h"
 
@@ -237,6 +237,7 @@ static void plan_filter(struct bsn_plan *plan, const struct bsn_seccomp_filter *
 		return;
 	uint32_t at = bsn_list_bytes(&plan->list, filter->code, filter->count * sizeof(*filter->code));
 	struct bsn_op *op = bsn_list_add_number(&plan->list, BSN_OP_SECCOMP, filter->flags);
+	op->flags = filter->listener ? BSN_OP_F_LISTENER : 0;
 	op->text[0] = at;
 	op->count = (uint32_t)filter->count;
 }
@@ -275,12 +276,16 @@ void bsn_plan_hook_ops(struct bsn_plan *plan, const struct bsn_hooks *hooks, boo
 	}
 }
 
-/* READY, the wait, the hooks that run between the two and the program. */
+static const struct bsn_hooks *start_hooks(const struct bsn_plan_process *request)
+{
+	static const struct bsn_hooks none = { .count = 0 };
+	return request->exec ? &none : &request->config->hooks[BSN_HOOK_START_CONTAINER];
+}
+
+/* `run` without hooks does not stop: the parent learns from the end of the channel that the program runs. */
 static void plan_ready(struct bsn_plan *plan, const struct bsn_plan_process *request)
 {
-	const struct bsn_hooks *hooks = &request->config->hooks[BSN_HOOK_START_CONTAINER];
-	bool has_hooks = !request->exec && hooks->count > 0;
-	/* `run` without hooks does not stop: the parent learns from the end of the channel that the program runs. */
+	bool has_hooks = start_hooks(request)->count > 0;
 	if (!request->wait && !has_hooks)
 		return;
 	plan->ready = true;
@@ -289,8 +294,19 @@ static void plan_ready(struct bsn_plan *plan, const struct bsn_plan_process *req
 		op->flags = BSN_OP_F_SOCKET;
 		op->fd = bsn_plan_handle(plan, BSN_HANDLE_START, NULL, NULL);
 	}
-	if (has_hooks)
-		bsn_plan_hook_ops(plan, hooks, false);
+}
+
+/* READY and the wait, and what comes right after: basin's own init and the filter. */
+static void plan_ready_and_filter(struct bsn_plan *plan, const struct bsn_plan_process *request)
+{
+	plan_ready(plan, request);
+	if (request->init && request->process->args.count == 0) {
+		bsn_plan_hook_ops(plan, start_hooks(request), false);
+		bsn_list_add(&plan->list, BSN_OP_IDLE);
+	} else if (request->init) {
+		bsn_list_add(&plan->list, BSN_OP_INIT);
+	}
+	plan_filter(plan, request->filter);
 }
 
 int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *request, struct basin_error *err)
@@ -315,10 +331,7 @@ int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *reque
 	if (early_filter) {
 		if (payload)
 			bsn_plan_lookup(plan, process);
-		plan_ready(plan, request);
-		if (request->init)
-			bsn_list_add(&plan->list, payload ? BSN_OP_INIT : BSN_OP_IDLE);
-		plan_filter(plan, request->filter);
+		plan_ready_and_filter(plan, request);
 	}
 	plan_user(plan, request);
 	plan_caps(plan, process);
@@ -327,13 +340,11 @@ int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *reque
 	plan_chdir(plan, cwd, true);
 	if (payload)
 		bsn_plan_lookup(plan, process);
-	if (!early_filter) {
-		plan_ready(plan, request);
-		if (request->init)
-			bsn_list_add(&plan->list, payload ? BSN_OP_INIT : BSN_OP_IDLE);
-		plan_filter(plan, request->filter);
-	}
-	if (payload)
-		bsn_list_add(&plan->list, BSN_OP_EXEC);
+	if (!early_filter)
+		plan_ready_and_filter(plan, request);
+	if (!payload)
+		return 0;
+	bsn_plan_hook_ops(plan, start_hooks(request), false);
+	bsn_list_add(&plan->list, BSN_OP_EXEC);
 	return 0;
 }

@@ -18,16 +18,17 @@
 struct bsn_seccomp_filter {
 	struct sock_filter *code; /* one allocation, freed by bsn_seccomp_filter_free */
 	size_t count;             /* instructions; sock_fprog.len */
-	unsigned int flags; /* SECCOMP_FILTER_FLAG_... asked for in config.json; NEW_LISTENER is added when a rule notifies */
+	unsigned int flags;       /* SECCOMP_FILTER_FLAG_... for seccomp(2) */
+	bool listener;            /* loading it makes a descriptor for an agent: NEW_LISTENER is among the flags */
 	bool from_cache;
 };
 
 /*
- * cache_dir is the state root's descriptor (the cache lives in ".seccomp" below it), or -1 for none. Fails with the JSON path of what
- * libseccomp refuses. Call it only when seccomp->given.
+ * cache_dir is the state root's descriptor (the cache lives in ".seccomp" below it), or -1 for none. listener: somebody waits for the
+ * descriptor (runtime/listener.h). Fails with the JSON path of what libseccomp refuses. Call it only when seccomp->given.
  */
-int bsn_seccomp_compile(const struct bsn_seccomp_config *seccomp, int cache_dir, struct bsn_seccomp_filter **ret_filter,
-			struct basin_error *err);
+int bsn_seccomp_compile(const struct bsn_seccomp_config *seccomp, int cache_dir, bool listener,
+			struct bsn_seccomp_filter **ret_filter, struct basin_error *err);
 void bsn_seccomp_filter_free(struct bsn_seccomp_filter *filter);
 BSN_OWNER(struct bsn_seccomp_filter *, bsn_seccomp_filter_free);
 

@@ -14,7 +14,7 @@
 #include "runtime/seccomp_parts.h"
 
 #define CACHE_DIR    ".seccomp"
-#define CACHE_FORMAT 1
+#define CACHE_FORMAT 2
 #define MAX_SOURCE   ((size_t)4 * 1024 * 1024)
 
 struct header {

@@ -47,7 +47,8 @@ static void find_highest(const struct bsn_seccomp_config *seccomp, uint32_t toke
 		const struct bsn_seccomp_rule *rule = &seccomp->rules[i];
 		for (size_t j = 0; j < rule->names.count; j++) {
 			int call = seccomp_syscall_resolve_name_arch(token, rule->names.of[j]);
-			if (call >= 0 && (*highest == UINT32_MAX || (uint32_t)call > *highest))
+			/* Number 0 alone is not enough to tell how old the profile is; runc does not count it either. */
+			if (call > 0 && (*highest == UINT32_MAX || (uint32_t)call > *highest))
 				*highest = (uint32_t)call;
 		}
 	}

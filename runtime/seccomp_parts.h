@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the three files that make a seccomp program share. */
+/* What the files that make a seccomp program share. */
 #ifndef BSN_RUNTIME_SECCOMP_PARTS_H
 #define BSN_RUNTIME_SECCOMP_PARTS_H
 
@@ -15,6 +15,11 @@ int bsn_seccomp_arch(const char *name, uint32_t *ret_arch);
  */
 int bsn_seccomp_join_enosys(const struct bsn_seccomp_config *seccomp, const struct sock_filter *code, size_t count,
 			    struct bsn_seccomp_filter *filter, struct basin_error *err);
+
+/* Fills filter->code with the program as libseccomp writes it, behind the prologue. */
+int bsn_seccomp_make_list(const struct bsn_seccomp_config *seccomp, struct bsn_seccomp_filter *filter, struct basin_error *err);
+/* Rewrites it as a search tree that gives the same answers; leaves what it cannot read as it is. */
+void bsn_seccomp_make_tree(struct bsn_seccomp_filter *filter);
 
 /* Fills filter->code and count from the cache: 0, or a negative errno when there is nothing that fits. */
 int bsn_seccomp_cache_get(int root, const char *source, struct bsn_seccomp_filter *filter);

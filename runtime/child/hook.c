@@ -12,6 +12,9 @@
 #define END_OF_FILE 2 /* SEEK_END */
 #define SAID_ROOM   256
 
+#define SIGNAL_CHILD  17
+#define SIGNAL_SYSTEM 31 /* SIGSYS, in runc's words */
+
 struct poll_fd {
 	int32_t fd;
 	int16_t events;
@@ -108,6 +111,14 @@ static int limit(const struct bsn_op *op, int pidfd)
 	return 1;
 }
 
+/* A filter that cannot look into clone3's arguments answers ENOSYS to it, and startContainer hooks run under the container's. */
+static long fork_hook(int *pidfd)
+{
+	struct clone_args args = { .flags = CLONE_PIDFD, .exit_signal = SIGNAL_CHILD, .pidfd = (uint64_t)(uintptr_t)pidfd };
+	long pid = SYS2(clone3, &args, sizeof(args));
+	return pid == -ENOSYS || pid == -EPERM ? SYS3(clone, CLONE_PIDFD | SIGNAL_CHILD, NULL, pidfd) : pid;
+}
+
 int op_hook(struct child *child, const struct bsn_op *op)
 {
 	int pidfd = -1;
@@ -117,8 +128,7 @@ int op_hook(struct child *child, const struct bsn_op *op)
 	int said = (int)SYS2(memfd_create, "hook", 1u /* MFD_CLOEXEC */);
 	if (said >= 0)
 		SYS3(fcntl, said, 4 /* F_SETFL */, O_APPEND);
-	struct clone_args args = { .flags = CLONE_PIDFD, .exit_signal = 17 /* SIGCHLD */, .pidfd = (uint64_t)(uintptr_t)&pidfd };
-	long pid = SYS2(clone3, &args, sizeof(args));
+	long pid = fork_hook(&pidfd);
 	if (pid == 0)
 		become_hook(child, op, said);
 	int r = pid < 0 ? (int)pid : 0;
@@ -128,7 +138,9 @@ int op_hook(struct child *child, const struct bsn_op *op)
 	if (late)
 		r = tell(child, op, "\" ran past its timeout, in seconds: ", (int64_t)op->number[0], said);
 	else if (r == 0 && code != EXITED)
-		r = tell(child, op, "\" was killed by signal ", value, said);
+		r = tell(child, op,
+			 value == SIGNAL_SYSTEM ? "\" was killed: bad system call, signal " : "\" was killed by signal ", value,
+			 said);
 	else if (r == 0 && value != 0)
 		r = tell(child, op, "\" failed: exit status ", value, said);
 	if (pidfd >= 0)

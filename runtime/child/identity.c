@@ -110,8 +110,31 @@ int op_no_new_privs(struct child *child, const struct bsn_op *op)
 	return (int)SYS5(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
+/*
+ * The agent's descriptor. From here on the filter holds, for this program too: only write(2), which no filter may hand to its agent, and
+ * read(2), which the agent answers once it has the descriptor. It is closed by the payload's execve.
+ */
+static int hand_on_listener(struct child *child, int fd)
+{
+	struct bsn_message message;
+	long r;
+	message.type = BSN_MESSAGE_LISTENER;
+	message.value = fd;
+	message.op = child->op_number;
+	r = SYS3(write, child->report, &message, BSN_MESSAGE_HEAD);
+	if (r < 0)
+		return (int)r;
+	do
+		r = SYS3(read, child->report, &message, sizeof(message));
+	while (r == -EINTR);
+	if (r <= 0)
+		return r < 0 ? (int)r : -EPIPE;
+	return message.type == BSN_MESSAGE_LISTENER_TAKEN ? 0 : -EPROTO;
+}
+
 int op_seccomp(struct child *child, const struct bsn_op *op)
 {
 	struct program program = { (uint16_t)op->count, op_bytes(child, op, 0) };
-	return (int)SYS3(seccomp, SECCOMP_SET_MODE_FILTER, op->number[0], &program);
+	int r = (int)SYS3(seccomp, SECCOMP_SET_MODE_FILTER, op->number[0], &program);
+	return r >= 0 && op->flags & BSN_OP_F_LISTENER ? hand_on_listener(child, r) : r;
 }

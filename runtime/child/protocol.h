@@ -21,9 +21,11 @@
  *                      <----- CONSOLE [fd] -----  the terminal's master
  *                      <----- READY ------------  all is set up
  *     START [state] -------------------------->   over the channel (run, exec), or over a connection to the start socket (start)
+ *                      <----- LISTENER number --  a filter with an agent is loaded; by write(2), since the filter may forbid the rest
+ *     LISTENER_TAKEN ------------------------->   the descriptor of that number was fetched and the agent has it
  *                      <----- ERROR or EOF -----  end of file: execve succeeded
  *
- * ERROR can come instead of anything the child sends. With the start socket the last line goes to the connection.
+ * ERROR can come instead of anything the child sends. With the start socket what follows it goes to the connection.
  */
 #ifndef BSN_RUNTIME_CHILD_PROTOCOL_H
 #define BSN_RUNTIME_CHILD_PROTOCOL_H
@@ -117,7 +119,7 @@ enum bsn_op_code {
 			   * F_TRY: where they cannot be set too */
 	BSN_OP_CAPS,          /* N0 effective, N1 permitted, N2 inheritable, N3 ambient */
 	BSN_OP_NO_NEW_PRIVS,
-	BSN_OP_SECCOMP, /* T0 a BPF program, C instructions, N0 SECCOMP_FILTER_FLAG_s */
+	BSN_OP_SECCOMP, /* T0 a BPF program, C instructions, N0 SECCOMP_FILTER_FLAG_s; F_LISTENER: hands on what loading it returns */
 	BSN_OP_LOOKUP, /* T0 vector: argv; T1 vector: environment. Finds argv[0]. T2: "HOME=/" with room for C bytes in all, to be
 			 * filled in for user N0 from the container's /etc/passwd */
 	BSN_OP_READY,  /* says so; N0: then waits for START (F_SOCKET: on D, a listening socket) */
@@ -136,6 +138,7 @@ enum bsn_op_code {
 #define BSN_OP_F_SOCKET       16u
 #define BSN_OP_F_NO_GROUPS    32u
 #define BSN_OP_F_INHERIT_MODE 64u /* MOUNT of tmpfs: no mode= was given, take that of the directory underneath */
+#define BSN_OP_F_LISTENER     256u
 #define BSN_OP_F_NO_FOLLOW                                                                                                       \
 	128u /* MOUNT: the destination must not be reached through a link; ATTACH: a source that is one is taken */
 #define BSN_OP_F_FALLBACK 512u  /* MOUNT: where the kernel refuses, attach D, or a clone of the host's same path */
@@ -168,13 +171,15 @@ enum bsn_message_type {
 	BSN_MESSAGE_IDS_MAPPED,
 	BSN_MESSAGE_READY,
 	BSN_MESSAGE_START,
+	BSN_MESSAGE_LISTENER,
+	BSN_MESSAGE_LISTENER_TAKEN,
 	BSN_MESSAGE_ERROR
 };
 
 /* text is cut at its end: a message is the three numbers and strlen(text) bytes. */
 struct bsn_message {
 	uint32_t type;
-	int32_t value; /* FORKED: the pid; ERROR: the errno, 0 where the text says it all */
+	int32_t value; /* FORKED: the pid; LISTENER: the descriptor's number; ERROR: the errno, 0 where the text says it all */
 	uint32_t op;   /* ERROR: the operation's number in the list */
 	char text[500];
 };

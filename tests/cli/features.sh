@@ -14,7 +14,7 @@ has "mount options, sorted and without those it refuses" '.mountOptions == (.mou
 	(.mountOptions | index("copy-symlink")) == null'
 has "all namespaces" '(.linux.namespaces | sort) == ["cgroup","ipc","mount","network","pid","time","user","uts"]'
 has "cgroup v2, and systemd" '.linux.cgroup.v2 and .linux.cgroup.systemd and .linux.cgroup.systemdUser'
-has "seccomp" '.linux.seccomp.enabled and (.linux.seccomp.actions | index("SCMP_ACT_ERRNO")) != null'
+has "seccomp" '.linux.seccomp.enabled and (.linux.seccomp.actions | index("SCMP_ACT_NOTIFY")) != null'
 is "as many capabilities as the kernel has" "$(jq '.linux.capabilities | length' <<<"$F")" "$(($(cat /proc/sys/kernel/cap_last_cap) + 1))"
 refused "features takes no argument" 1 '"x" is too much' "$BASIN" features x
 

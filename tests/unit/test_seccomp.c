@@ -41,7 +41,7 @@ static struct bsn_seccomp_filter *compiled(const char *seccomp, int cache)
 	struct bsn_config *config = config_with(seccomp);
 	struct bsn_seccomp_filter *filter = NULL;
 	struct basin_error err;
-	if (bsn_seccomp_compile(&config->seccomp, cache, &filter, &err) < 0)
+	if (bsn_seccomp_compile(&config->seccomp, cache, false, &filter, &err) < 0)
 		fail_msg("%s", err.text);
 	bsn_config_free(config);
 	return filter;
@@ -138,7 +138,7 @@ static void an_unknown_call_is_fatal_where_asked(void **state)
 	struct bsn_seccomp_filter *filter = NULL;
 	struct basin_error err;
 	config->seccomp.unknown_is_error = true;
-	assert_int_equal(bsn_seccomp_compile(&config->seccomp, -1, &filter, &err), -EINVAL);
+	assert_int_equal(bsn_seccomp_compile(&config->seccomp, -1, false, &filter, &err), -EINVAL);
 	assert_true(bsn_starts_with(err.text, "linux.seccomp.syscalls[0].names[0]: \"no_such\""));
 	bsn_config_free(config);
 }
