@@ -262,29 +262,6 @@ static int parse_items(struct reader *in, char close, struct bsn_variant *list)
 	return 0;
 }
 
-/* All elements are of the type of the first that says one. */
-static int settle(const struct reader *in, struct bsn_variant *array)
-{
-	char type[BSN_VARIANT_TYPE_MAX];
-	size_t telling = 0;
-	while (telling < array->count && array->items[telling].loose)
-		telling++;
-	for (size_t i = 0; telling == array->count && i < array->count; i++)
-		if (array->items[i].type == 'd')
-			telling = i;
-	if (array->count == 0)
-		return 0;
-	if (bsn_variant_type(&array->items[telling < array->count ? telling : 0], type) < 0)
-		return wrong(in, "too long a type");
-	bsn_format(array->element, sizeof(array->element), "%s", type);
-	for (size_t i = 0; i < array->count; i++) {
-		int r = become(in, &array->items[i], type);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int parse_typed(struct reader *in, const char *type, struct bsn_variant *ret)
 {
 	int r = parse_value(in, ret);
@@ -330,8 +307,6 @@ static int parse_value(struct reader *in, struct bsn_variant *ret)
 	} else if (*in->at == '[') {
 		*ret = (struct bsn_variant){ .type = 'a' };
 		r = parse_items(in, ']', ret);
-		if (r >= 0)
-			r = settle(in, ret);
 	} else if (*in->at == '(') {
 		*ret = (struct bsn_variant){ .type = '(' };
 		r = parse_items(in, ')', ret);
@@ -344,6 +319,32 @@ static int parse_value(struct reader *in, struct bsn_variant *ret)
 	}
 	in->depth--;
 	return r;
+}
+
+/* Where nothing said an array's type, all elements are of the type of the first that says one. */
+static int settle(const struct reader *in, struct bsn_variant *variant)
+{
+	size_t telling = 0;
+	for (size_t i = 0; i < variant->count; i++) {
+		int r = settle(in, &variant->items[i]);
+		if (r < 0)
+			return r;
+	}
+	if (variant->type != 'a' || variant->element[0] != '\0' || variant->count == 0)
+		return 0;
+	while (telling < variant->count && variant->items[telling].loose)
+		telling++;
+	for (size_t i = 0; telling == variant->count && i < variant->count; i++)
+		if (variant->items[i].type == 'd')
+			telling = i;
+	if (bsn_variant_type(&variant->items[telling < variant->count ? telling : 0], variant->element) < 0)
+		return wrong(in, "too long a type");
+	for (size_t i = 0; i < variant->count; i++) {
+		int r = become(in, &variant->items[i], variant->element);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 /* An empty array of no type, or an empty structure, is nothing that a property can be. */
@@ -372,8 +373,10 @@ int bsn_variant_parse(const char *text, struct bsn_variant **ret_variant, struct
 	int r = parse_value(&in, variant);
 	if (r >= 0) {
 		skip_blanks(&in);
-		r = *in.at == '\0' ? check_whole(&in, variant) : wrong(&in, "something after the value's end");
+		r = *in.at == '\0' ? settle(&in, variant) : wrong(&in, "something after the value's end");
 	}
+	if (r >= 0)
+		r = check_whole(&in, variant);
 	if (r < 0) {
 		bsn_variant_free(variant);
 		return r;

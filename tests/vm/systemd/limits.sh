@@ -47,7 +47,7 @@ is "cpu.idle" "$(cat "$CG/cpu.idle")" 1
 limited '{pids: {limit: -1}}'
 both TasksMax infinity pids.max max
 limited '{blockIO: {weight: 100}}'
-is "systemd: IOWeight" "$(property p-limits.scope IOWeight)" 909
+is "systemd: IOWeight is the kernel's" "default $(property p-limits.scope IOWeight)" "$(cat "$CG/io.weight")"
 ok "systemd reads its files again" systemctl daemon-reload
 ok "delete" "$BASIN" delete -f limits
 ok "nothing is left" within 5 is_gone p-limits.scope
