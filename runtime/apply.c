@@ -154,6 +154,7 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 		.wait_for_start = run->create,
 		.no_pivot = options->no_pivot,
 		.no_new_keyring = options->no_new_keyring,
+		.console_sent = options->console_socket != NULL,
 		.init = options->init,
 		.rootfs_given = options->rootfs_fd >= 0,
 		.legacy = &run->legacy,

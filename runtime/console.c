@@ -32,6 +32,7 @@ void bsn_console_open(struct bsn_console *console, int master)
 		return;
 	struct termios raw = console->was;
 	cfmakeraw(&raw);
+	raw.c_oflag |= OPOST; /* the container leaves it to ours to begin lines at their beginning */
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	bsn_console_resize(console);
 }

@@ -46,6 +46,7 @@ static int make_plan(struct bsn_run *run, const struct bsn_config *process, cons
 		.id = options->id,
 		.filter = run->filter,
 		.no_new_keyring = !run->state.keyring,
+		.console_sent = options->console_socket != NULL,
 		.legacy = run->legacy.count > 0,
 	};
 	return bsn_plan_make_exec(&request, &run->plan, err);

@@ -202,7 +202,8 @@ static void plan_hook_ops(struct bsn_plan *plan, const struct bsn_config *config
 	bsn_plan_hook_ops(plan, &config->hooks[BSN_HOOK_CREATE_CONTAINER], true);
 }
 
-static void plan_console(struct bsn_plan *plan, const struct bsn_process_config *process, bool bind)
+/* sent: the terminal goes to an engine, who wants it as terminals are. */
+static void plan_console(struct bsn_plan *plan, const struct bsn_process_config *process, bool bind, bool sent)
 {
 	plan->console = process->terminal;
 	if (!process->terminal)
@@ -210,6 +211,7 @@ static void plan_console(struct bsn_plan *plan, const struct bsn_process_config 
 	struct bsn_op *op = bsn_list_add_number(&plan->list, BSN_OP_CONSOLE, process->console_height);
 	op->number[1] = process->console_width;
 	op->number[2] = process->uid;
+	op->number[3] = !sent;
 	op->flags = bind ? BSN_OP_F_BIND : 0;
 }
 
@@ -227,7 +229,7 @@ static int plan_filesystem(struct bsn_plan *plan, const struct bsn_plan_request 
 	if (config->process.given)
 		bsn_list_add_text(&plan->list, BSN_OP_DIRECTORY, config->process.cwd)->number[0] = 0755;
 	plan_hook_ops(plan, config);
-	plan_console(plan, &config->process, true);
+	plan_console(plan, &config->process, true, request->console_sent);
 	bsn_plan_masks(plan, config);
 	r = request->no_pivot ? bsn_plan_hide(plan, err) : 0;
 	if (r < 0)
@@ -368,7 +370,7 @@ int bsn_plan_make_exec(const struct bsn_plan_exec *request, struct bsn_plan **re
 	bsn_list_add(&plan->list, BSN_OP_SESSION);
 	if (!request->no_new_keyring)
 		bsn_plan_keyring(plan, process, request->id, 0);
-	plan_console(plan, process, false);
+	plan_console(plan, process, false, request->console_sent);
 	const struct bsn_plan_process what = {
 		.config = request->config, .process = process, .filter = request->filter, .exec = true
 	};

@@ -45,6 +45,7 @@ struct bsn_plan_request {
 	bool wait_for_start;                     /* create: the child waits on the start socket */
 	bool no_pivot;
 	bool no_new_keyring;
+	bool console_sent; /* the terminal goes to --console-socket */
 	bool init;
 	bool rootfs_given;               /* the caller has a detached root */
 	const struct bsn_legacy *legacy; /* its places in version 1; NULL: none */
@@ -80,6 +81,7 @@ struct bsn_plan_exec {
 	const char *id;
 	const struct bsn_seccomp_filter *filter;
 	bool no_new_keyring;
+	bool console_sent;
 	bool legacy; /* it has cgroups of version 1 to be moved into */
 };
 

@@ -35,6 +35,7 @@ struct child {
 	int mask_file;      /* the host's /dev/null, or -1 */
 	int state;          /* the state document that the parent handed over, or -1 */
 	int terminal;       /* our end of the terminal, or -1 */
+	int placed;         /* the working directory is the payload's */
 	uint32_t keep_fds;
 	uint32_t joined; /* CLONE_NEW flags of the namespaces entered so far */
 	char **argv;

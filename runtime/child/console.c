@@ -5,6 +5,9 @@
  */
 #include "runtime/child/child.h"
 
+#define TCGETS      0x5401
+#define TCSETS      0x5402
+#define ONLCR       4
 #define TIOCSPTLCK  0x40045431
 #define TIOCGPTPEER 0x5441
 #define TIOCSCTTY   0x540E
@@ -42,6 +45,16 @@ static int bind_console(struct child *child, int terminal)
 	return r < 0 ? fail(child, r, "cannot put the terminal at /dev/console", NULL, NULL, NULL) : 0;
 }
 
+/* Lines come out as the payload writes them, so that they are the same in a file as on a terminal, which adds its own returns. */
+static void plain_lines(int terminal)
+{
+	uint32_t termios[9] = { 0 }; /* struct termios of the kernel: iflag, oflag, ... */
+	if (SYS3(ioctl, terminal, TCGETS, termios) < 0)
+		return;
+	termios[1] &= ~(uint32_t)ONLCR;
+	SYS3(ioctl, terminal, TCSETS, termios);
+}
+
 static int take_terminal(int terminal)
 {
 	int r = (int)SYS3(ioctl, terminal, TIOCSCTTY, 0);
@@ -61,6 +74,8 @@ int op_console(struct child *child, const struct bsn_op *op)
 	int terminal = r < 0 ? r : (int)SYS3(ioctl, master, TIOCGPTPEER, O_RW_NOCTTY | O_CLOEXEC);
 	if (terminal < 0)
 		return terminal;
+	if (op->number[3] != 0)
+		plain_lines(terminal);
 	if (size[0] != 0 || size[1] != 0)
 		SYS3(ioctl, terminal, TIOCSWINSZ, size);
 	/* The user must be able to open its own terminal; an id that is not mapped cannot be given, and then does not matter. */

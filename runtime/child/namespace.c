@@ -54,7 +54,8 @@ int op_join_process(struct child *child, const struct bsn_op *op)
 int op_time(struct child *child, const struct bsn_op *op)
 {
 	int r = (int)SYS1(unshare, CLONE_NEWTIME);
-	return r < 0 ? r : proc_write(child, "self/timens_offsets", op_text(child, op, 0));
+	const char *offsets = op_text(child, op, 0);
+	return r < 0 || offsets[0] == '\0' ? r : proc_write(child, "self/timens_offsets", offsets);
 }
 
 int op_fork(struct child *child, const struct bsn_op *op)

@@ -2,6 +2,7 @@
 /* The last steps: the wait for start, finding the program and becoming it. */
 #include "runtime/child/child.h"
 
+#define SA_RESTORER  0x04000000u
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 void close_rest(struct child *child, unsigned int flags)
@@ -16,6 +17,24 @@ int op_hooks(struct child *child, const struct bsn_op *op)
 	return r < 0 ? r : expect_message(child->channel, BSN_MESSAGE_HOOKS_DONE, &child->state);
 }
 
+__attribute__((noreturn)) static void end_by(int signal)
+{
+	leave(128 + signal);
+}
+
+/*
+ * The first process of a pid namespace gets no signal that it has no handler for, but SIGKILL. One that waits to be started must end when
+ * it is asked to. The payload's execve takes the handlers away.
+ */
+static void end_when_asked(void)
+{
+	static const uint8_t signals[] = { 1 /* HUP */, 2 /* INT */, 3 /* QUIT */, 15 /* TERM */ };
+	/* struct kernel_sigaction: handler, flags, restorer (wanted, but never returned to), mask */
+	uint64_t action[4] = { (uint64_t)(uintptr_t)end_by, SA_RESTORER, (uint64_t)(uintptr_t)end_by, 0 };
+	for (size_t i = 0; i < ARRAY_COUNT(signals); i++)
+		SYS4(rt_sigaction, signals[i], action, NULL, 8);
+}
+
 int op_ready(struct child *child, const struct bsn_op *op)
 {
 	int state = -1;
@@ -26,6 +45,7 @@ int op_ready(struct child *child, const struct bsn_op *op)
 		sys_close(child->channel);
 		child->channel = -1;
 		child->report = -1;
+		end_when_asked();
 		do
 			r = (int)SYS4(accept4, op->fd, NULL, NULL, 0x80000 /* SOCK_CLOEXEC */);
 		while (r == -EINTR || r == -ECONNABORTED);

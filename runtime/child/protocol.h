@@ -100,7 +100,8 @@ enum bsn_op_code {
 	BSN_OP_SYMLINK, /* T0 path, T1 target; a file that is there stays. F_MOVE: it goes; F_TRY: it must be the same link */
 	BSN_OP_DEVICES, /* D a detached file system whose files, named by DEVICE's C in decimal, are device nodes to mount from here on;
 			   * without D: they are no more needed */
-	BSN_OP_CONSOLE,   /* a terminal; N0 height, N1 width, N2 owner; F_BIND: put it at /dev/console; sends the master */
+	BSN_OP_CONSOLE,   /* a terminal; N0 height, N1 width, N2 owner, N3 1: lines end as they were written (no ONLCR);
+			   * F_BIND: put it at /dev/console; sends the master */
 	BSN_OP_HOOKS,     /* asks the parent to run its hooks, takes the state document */
 	BSN_OP_MASK,      /* T0; nothing there is fine */
 	BSN_OP_READ_ONLY, /* T0; nothing there is fine */

@@ -38,6 +38,12 @@ ok "a stopped one with --all" "$BASIN" kill --all c
 ok "delete" "$BASIN" delete c
 
 ok "one that was not started yet" sh -c "$BASIN create -b $T/b d && $BASIN kill d KILL"
+ended() { [ "$("$BASIN" state d | jq -r .status)" = stopped ]; }
+within 5 ended
+"$BASIN" delete d
+"$BASIN" create -b "$T/b" d
+"$BASIN" kill d TERM
+ok "also when it is asked kindly, which the first process of a pid namespace must want" within 5 ended
 ok "is stopped then" within 5 sh -c "$BASIN state d | jq -e '.status == \"stopped\"'"
 ok "and deleted" "$BASIN" delete d
 

@@ -87,6 +87,18 @@ run_bundle 'exec cut -d " " -f 41 /proc/self/stat' '.process.scheduler = {policy
 is "a deadline, whatever the niceness" "$OUT" 6
 refused_config "realtime wants a priority" 'process.scheduler.priority' '.process.scheduler = {policy: "SCHED_FIFO"}'
 
+# --- working directory ---
+mkdir "$ROOTFS/private"
+chown 42 "$ROOTFS/private"
+chmod 700 "$ROOTFS/private"
+background '.process.cwd = "/private" | .process.user.uid = 42'
+ok "a directory that the runtime may enter and the user may not" "$BASIN" exec --user 0 c1 true
+"$BASIN" delete -f c1
+
+# --- clocks ---
+run_bundle 'cat /proc/self/timens_offsets | tr -s " "' '.linux.namespaces += [{type: "time"}] | .linux.timeOffsets = null'
+is "a time namespace without offsets" "$OUT" $'monotonic 0 0\nboottime 0 0'
+
 # --- user ---
 sh_bundle 'echo through >/dev/stdout' '.process.user = {uid: 1000, gid: 1000}'
 is "a user can open the pipe that is its output" "$("$BASIN" run -b "$B" c1 | cat)" through

@@ -38,6 +38,8 @@ terminal
 40 120
 c"
 is "and its exit status is ours" "$STATUS" 3
+run bash -c "'$BASIN' run -b '$B' c1 </dev/null | od -c | grep -c '\\\\r'"
+is "its lines come out without returns where ours is none" "$OUT" 0
 run bash -c "'$BASIN' run -b '$B' c1 </dev/null | cat"
 like "without a terminal here it has the config's size" "$OUT" "30 100"
 make_bundle "$B" '.process.terminal = true | .process.args = ["sh", "-c", "read line; echo got $line"]'
