@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "pool/cgroup_legacy.h"
 #include "runtime/runtime.h"
 
 #define CAPS "[\"CAP_AUDIT_WRITE\",\"CAP_KILL\",\"CAP_NET_BIND_SERVICE\"]"
@@ -85,12 +86,23 @@ static int make_rootless(json_t *spec)
 	return r;
 }
 
+/* As runc and crun: where controllers are in version 1, a process's place in them is looked for by its whole path. */
+static int format(json_t *spec, char **ret_json, struct basin_error *err)
+{
+	json_t *namespaces = json_object_get(json_object_get(spec, "linux"), "namespaces");
+	bool legacy = bsn_legacy_host();
+	for (size_t i = json_array_size(namespaces); legacy && i-- > 0;)
+		if (strcmp(json_string_value(json_object_get(json_array_get(namespaces, i), "type")), "cgroup") == 0)
+			json_array_remove(namespaces, i);
+	return bsn_json_format(spec, true, ret_json, err);
+}
+
 int bsn_runtime_spec(char **ret_json, struct basin_error *err)
 {
 	auto_json json_t *spec = default_spec();
 	if (spec == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot make the default config");
-	return bsn_json_format(spec, true, ret_json, err);
+	return format(spec, ret_json, err);
 }
 
 int bsn_runtime_spec_rootless(char **ret_json, struct basin_error *err)
@@ -98,5 +110,5 @@ int bsn_runtime_spec_rootless(char **ret_json, struct basin_error *err)
 	auto_json json_t *spec = default_spec();
 	if (spec == NULL || make_rootless(spec) != 0)
 		return bsn_fail_sys(err, ENOMEM, "cannot make the default config");
-	return bsn_json_format(spec, true, ret_json, err);
+	return format(spec, ret_json, err);
 }

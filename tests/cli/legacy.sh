@@ -16,6 +16,9 @@ at_end() {
 }
 make_rootfs
 B=$T/bundle
+mkdir "$T/spec"
+"$BASIN" spec -b "$T/spec"
+is "the default config has no cgroup namespace, as with runc and crun" "$(jq '[.linux.namespaces[].type] | index("cgroup")' "$T/spec/config.json")" null
 value() { # FILE of container c
 	cat "$V1/${1%%.*}/$NAME/c/$1"
 }
@@ -23,7 +26,7 @@ places() { # ID: the hierarchies that have a cgroup of it
 	(cd $V1 && ls -d ./*/"$NAME/$1" 2>/dev/null) | cut -d/ -f2 | xargs
 }
 config() {
-	make_bundle "$B" ".process.args = [\"sleep\", \"60\"] | .linux.cgroupsPath = \"/$NAME/c\" | .linux.resources = {devices: [{allow: false, access: \"rwm\"}]} | $1"
+	make_bundle "$B" ".linux.namespaces += [{type: \"cgroup\"}] | .process.args = [\"sleep\", \"60\"] | .linux.cgroupsPath = \"/$NAME/c\" | .linux.resources = {devices: [{allow: false, access: \"rwm\"}]} | $1"
 }
 stop() {
 	"$BASIN" delete -f c
