@@ -54,7 +54,8 @@ int bsn_legacy_prepare(struct bsn_run *run, struct basin_error *err)
 	struct bsn_config *config = run->config;
 	struct bsn_cgroup_resources *v2 = &config->resources;
 	const json_t *resources = resources_of(config);
-	if (run->options->managed || !asks(config, resources) || !is_possible())
+	if (run->options->managed || run->container.runtime->cgroup_manager == BSN_CGROUP_DISABLED || !asks(config, resources) ||
+	    !is_possible())
 		return 0;
 	struct bsn_legacy_wish wish = { .pids_of_zero = v2->pids_max };
 	int r = v2->unified_count > 0 ? refuse_unified(config, err) : 0;

@@ -45,6 +45,8 @@ static int intend_cgroup(void *data, struct bsn_str *value, struct basin_error *
 	char path[PATH_MAX];
 	char rest[PATH_MAX];
 	const char *wanted = run->config->cgroups_path;
+	if (run->container.runtime->cgroup_manager == BSN_CGROUP_DISABLED)
+		return BSN_STEP_SKIP;
 	if (run->scope_cgroup != NULL)
 		return bsn_str_add(value, run->scope_cgroup);
 	int r = bsn_container_tree(&run->container, &tree, err);
@@ -109,30 +111,42 @@ static int drop_unlimited(struct bsn_run *run, struct basin_error *err)
 	return 0;
 }
 
-/* The host's id of id 0 in the user namespace. */
-static uint32_t root_of(const struct bsn_id_maps *maps)
+/* The host's id of the user who runs the payload; UINT32_MAX: it has none. */
+static uint32_t owner_of(const struct bsn_run *run)
 {
-	for (size_t i = 0; i < maps->count; i++)
-		if (maps->of[i].container == 0)
-			return maps->of[i].host;
+	const struct bsn_config *config = run->config;
+	uint32_t uid = run->options->init ? 0 : config->process.uid;
+	if (!config->namespaces[BSN_NS_USER].given || config->uid_maps.count == 0)
+		return uid;
+	for (size_t i = 0; i < config->uid_maps.count; i++) {
+		const struct bsn_id_map *map = &config->uid_maps.of[i];
+		if (uid >= map->container && uid - map->container < map->size)
+			return map->host + (uid - map->container);
+	}
 	return UINT32_MAX;
 }
 
-/* A container with a cgroup and a user namespace of its own, and a writable view of it, may divide it further. */
+/*
+ * Whose user may divide the cgroup further: where it is the root of a cgroup namespace of the container's own and seen through a writable
+ * mount at the usual place (config-linux.md, "Cgroup ownership").
+ */
 static int delegate(const struct bsn_run *run, struct basin_error *err)
 {
 	const struct bsn_config *config = run->config;
-	uint32_t uid = root_of(&config->uid_maps);
-	uint32_t gid = root_of(&config->gid_maps);
+	const struct bsn_namespace_config *namespace = &config->namespaces[BSN_NS_CGROUP];
 	bool writable = false;
+	if (!namespace->given || namespace->path != NULL)
+		return 0;
 	for (size_t i = 0; i < config->mount_count; i++) {
 		const struct bsn_mount *mount = &config->mounts[i];
-		writable |= mount->type != NULL && bsn_starts_with(mount->type, "cgroup") &&
-			    (mount->attr_set & MOUNT_ATTR_RDONLY) == 0;
+		if (mount->type != NULL && bsn_starts_with(mount->type, "cgroup") &&
+		    bsn_streq(mount->destination, "/sys/fs/cgroup"))
+			writable = (mount->attr_set & MOUNT_ATTR_RDONLY) == 0;
 	}
-	if (!writable || !config->namespaces[BSN_NS_CGROUP].given || uid == UINT32_MAX || gid == UINT32_MAX)
+	uint32_t uid = owner_of(run);
+	if (!writable || uid == UINT32_MAX || uid == geteuid())
 		return 0;
-	return bsn_cgroup_delegate(run->cgroup, uid, gid, err);
+	return bsn_cgroup_delegate(run->cgroup, uid, (gid_t)-1, err);
 }
 
 /* A scope's cgroup is there, with the helper in it; systemd has enabled the controllers that it knows. */
@@ -157,8 +171,13 @@ static int apply_cgroup(void *data, const char *value, struct basin_error *err)
 {
 	struct bsn_run *run = data;
 	int r = run->scope != NULL ? take_scope(run, value, err) : make_cgroup(run, value, err);
-	if (run->scope == NULL && (r == -EACCES || r == -EPERM || r == -EROFS) && can_do_without(run->config))
+	bool refused = run->scope == NULL && (r == -EACCES || r == -EPERM || r == -EROFS);
+	if (refused && can_do_without(run->config))
 		return 0;
+	if (refused && !bsn_facts_host_root())
+		return bsn_error_prefix(err,
+					"unable to apply cgroup configuration: rootless needs no limits + no cgrouppath when no "
+					"permission is granted for cgroups");
 	if (r < 0)
 		return r;
 	r = bsn_sys_fsetxattr(run->cgroup, mark_name(), run->container.id, strlen(run->container.id));
