@@ -74,7 +74,8 @@ static int read_config(struct bsn_run *run, struct basin_error *err)
 		length = strlen(run->config_text);
 	} else {
 		auto_str struct bsn_str path = { 0 };
-		bsn_str_addf(&path, "%s/config.json", run->bundle);
+		bsn_str_addf(&path, "%s%s", options->config != NULL ? options->config : run->bundle,
+			     options->config != NULL ? "" : "/config.json");
 		int r = bsn_read_file(AT_FDCWD, bsn_str_text(&path), CONFIG_MAX, &run->config_text, &length);
 		if (r < 0)
 			return bsn_fail_sys(err, -r, "cannot read \"%s\"", bsn_str_text(&path));

@@ -34,6 +34,7 @@ struct bsn_runtime {
 struct bsn_create_options {
 	const char *id;
 	const char *bundle;         /* directory with config.json; "." by default */
+	const char *config;         /* a file to read instead of bundle/config.json; NULL: none */
 	const char *config_json;    /* instead of bundle/config.json: the text itself (environments) */
 	const char *console_socket; /* unix socket that receives the terminal's master */
 	const char *pidfd_socket;   /* unix socket that receives a pidfd of the container's init */

@@ -16,6 +16,9 @@ int cmd_create_option(struct cmd_run *run, int option, const char *value, struct
 	case CMD_CREATE_BUNDLE:
 		create->bundle = value;
 		return 0;
+	case CMD_CREATE_CONFIG:
+		create->config = value;
+		return 0;
 	case CMD_CREATE_CONSOLE_SOCKET:
 		create->console_socket = value;
 		return 0;

@@ -8,6 +8,7 @@
 
 enum {
 	CMD_CREATE_BUNDLE = 1,
+	CMD_CREATE_CONFIG,
 	CMD_CREATE_CONSOLE_SOCKET,
 	CMD_CREATE_PIDFD_SOCKET,
 	CMD_CREATE_PID_FILE,
@@ -20,6 +21,7 @@ enum {
 
 #define CMD_CREATE_OPTIONS                                                                                                       \
 	{ CMD_CREATE_BUNDLE, "bundle", 'b', "DIR", "directory with config.json (default: the working directory)" },              \
+		{ CMD_CREATE_CONFIG, "config", 'f', "FILE", "read this instead of the bundle's config.json" },                   \
 		{ CMD_CREATE_CONSOLE_SOCKET, "console-socket", 0, "PATH", "unix socket that receives the terminal's master" },   \
 		{ CMD_CREATE_PIDFD_SOCKET, "pidfd-socket", 0, "PATH",                                                            \
 		  "unix socket that receives a pidfd of the container's init" },                                                 \

@@ -38,3 +38,13 @@ jq --arg root "$ROOTFS" '.root.path = $root | .process.terminal = false | .proce
 	mv x "$T/rootless/config.json"
 ok "the rootless config runs" "$BASIN" run -b "$T/rootless" spec-rootless
 is "as root inside" "$OUT" 0
+
+ok "spec --file" "$BASIN" spec -f "$T/named.json"
+ok "writes it" jq -e .ociVersion "$T/named.json"
+ok "over what is there" "$BASIN" spec --file "$T/named.json"
+make_bundle "$T/b" '.process.args = ["true"]'
+mv "$T/b/config.json" "$T/elsewhere.json"
+ok "create --config reads another file" "$BASIN" create -b "$T/b" --config "$T/elsewhere.json" c
+"$BASIN" delete --force c
+ok "run --config, relative to where we are" sh -c "cd $T && $BASIN run -b $T/b --config elsewhere.json c"
+refused "one that is not there" 1 'cannot read "nosuch.json"' "$BASIN" run -b "$T/b" --config nosuch.json c
