@@ -35,6 +35,31 @@ static void end_when_asked(void)
 		SYS4(rt_sigaction, signals[i], action, NULL, 8);
 }
 
+/* The lowest descriptor from `from` on that this process will still use; -1: none. */
+static int next_needed(const struct child *child, const struct bsn_op *op, int from)
+{
+	const int ours[] = { child->channel, child->report, child->proc, child->root, child->state, child->terminal };
+	int lowest = -1;
+	for (size_t i = 0; i < ARRAY_COUNT(ours); i++)
+		if (ours[i] >= from && (lowest < 0 || ours[i] < lowest))
+			lowest = ours[i];
+	/* What is still to be done names the others. */
+	for (uint32_t i = child->op_number; i <= child->op_count; i++, op++)
+		if (op->fd >= from && (lowest < 0 || op->fd < lowest))
+			lowest = op->fd;
+	return lowest;
+}
+
+/* A container that waits to be started may be looked into with exec: nothing of the caller's may lie open in it (CVE-2024-21626). */
+static void close_unneeded(const struct child *child, const struct bsn_op *op)
+{
+	int from = 3 + (int)child->keep_fds;
+	for (int needed; (needed = next_needed(child, op, from)) >= 0; from = needed + 1)
+		if (needed > from)
+			SYS3(close_range, from, needed - 1, 0);
+	SYS3(close_range, from, ~0u, 0);
+}
+
 int op_ready(struct child *child, const struct bsn_op *op)
 {
 	int state = -1;
@@ -42,6 +67,7 @@ int op_ready(struct child *child, const struct bsn_op *op)
 	if (r < 0 || op->number[0] == 0)
 		return r;
 	if (op->flags & BSN_OP_F_SOCKET) {
+		close_unneeded(child, op);
 		sys_close(child->channel);
 		child->channel = -1;
 		child->report = -1;

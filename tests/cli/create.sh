@@ -26,6 +26,13 @@ is "the state has its bundle" "$("$BASIN" state c1 | jq -r .bundle)" "$B"
 is "the state has its annotations" "$("$BASIN" state c1 | jq -r '.annotations["org.example.key"]')" value
 is "the state says which version of the spec" "$("$BASIN" state c1 | jq -r .ociVersion | cut -d. -f1)" 1
 nok "the payload does not run yet" test -e "$T/shared/started"
+# What the caller has open is not open in a container that waits: exec may look into it.
+: >"$T/secret"
+"$BASIN" create -b "$B" waits 7<"$T/secret" 8<"$T"
+run ls -l "/proc/$("$BASIN" state waits | jq .pid)/fd"
+is "nothing of the caller's is open in one that waits" "$(grep -c "$T" <<<"$OUT")" 0
+"$BASIN" delete waits
+
 refused "an id is used once" 1 'container with given ID already exists: "c1"' "$BASIN" create -b "$B" c1
 ok "start" "$BASIN" start c1
 within 5 test -e "$T/shared/started"
