@@ -101,6 +101,8 @@ static int parse_top(struct bsn_config *config, const json_t *root, struct basin
 		r = bsn_json_get_string(root, "", "domainname", &config->domainname, err);
 	if (r >= 0)
 		r = bsn_config_pairs(config, root, "", "annotations", &config->annotations, err);
+	if (r >= 0 && bsn_config_annotation(config, "") != NULL)
+		r = bsn_config_wrong(err, "annotations[\"\"]: a key must not be empty");
 	return r;
 }
 

@@ -59,6 +59,7 @@ int bsn_config_devices(struct bsn_config *config, const json_t *json, struct bas
 /* Gives keys of linux.resources that differ from the spec's in case only their right spelling, as Go's decoder does. */
 void bsn_config_resources_spell(json_t *resources);
 int bsn_config_resources(struct bsn_config *config, const json_t *json, const char *path, struct basin_error *err);
+int bsn_config_legacy(struct bsn_config *config, const json_t *json, const char *path, struct basin_error *err);
 int bsn_config_seccomp(struct bsn_config *config, const json_t *json, struct basin_error *err);
 int bsn_config_refuse(const struct bsn_config *config, struct basin_error *err);
 int bsn_config_sysctl(struct bsn_config *config, const json_t *json, struct basin_error *err);

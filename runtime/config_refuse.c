@@ -7,8 +7,21 @@
 
 #define refuse(err, ...) bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP, __VA_ARGS__)
 
+/* crun's way to ask for something else than a process: a WebAssembly module, a virtual machine. */
+static int refuse_handler(const struct bsn_config *config, struct basin_error *err)
+{
+	const char *handler = bsn_config_annotation(config, "run.oci.handler");
+	if (handler == NULL || handler[0] == '\0')
+		return 0;
+	return refuse(err, "annotations[\"run.oci.handler\"]: the handler \"%s\" is not supported, containers are processes here",
+		      handler);
+}
+
 int bsn_config_refuse(const struct bsn_config *config, struct basin_error *err)
 {
+	int r = refuse_handler(config, err);
+	if (r < 0)
+		return r;
 	if (config->net_devices.count > 0)
 		return refuse(err,
 			      "linux.netDevices: moving the host's network devices is not supported; attach a network instead");

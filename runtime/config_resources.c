@@ -362,5 +362,7 @@ int bsn_config_resources(struct bsn_config *config, const json_t *json, const ch
 		r = parse_rdma(resources, json, path, err);
 	if (r >= 0)
 		r = parse_unified(resources, json, path, err);
+	if (r >= 0)
+		r = bsn_config_legacy(config, json, path, err);
 	return r < 0 ? r : parse_device_rules(resources, json, path, err);
 }

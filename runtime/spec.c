@@ -3,7 +3,9 @@
  * `basin spec`: the document that `runc spec` writes, as a start for one's own. Its ociVersion is the oldest that has all it uses, so that
  * every runtime reads it.
  */
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -54,11 +56,29 @@ static json_t *constant(const char *text)
 	return json_loads(text, 0, NULL);
 }
 
+/* As runc: where version 1 holds the cgroups, a container sees the host's names of them, and what is bound there needs that. */
+static void drop_cgroup_namespace(json_t *part)
+{
+	json_t *list = json_object_get(part, "namespaces");
+	for (size_t i = json_array_size(list); i-- > 0;)
+		if (strcmp(json_string_value(json_object_get(json_array_get(list, i), "type")), "cgroup") == 0)
+			json_array_remove(list, i);
+}
+
+static json_t *linux_section(void)
+{
+	struct statfs fs;
+	json_t *part = constant(linux_part);
+	if (part != NULL && statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type != CGROUP2_SUPER_MAGIC)
+		drop_cgroup_namespace(part);
+	return part;
+}
+
 static json_t *default_spec(void)
 {
 	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", "1.0.2", "process", constant(process), "root",
 			 "path", "rootfs", "readonly", 1, "hostname", "basin", "mounts", constant(mounts), "linux",
-			 constant(linux_part));
+			 linux_section());
 }
 
 static int make_rootless(json_t *spec)

@@ -23,8 +23,8 @@ static int fail(struct basin_error *err, const char *bundle, const char *name, i
 	if (saved == EEXIST)
 		snprintf(err->text, sizeof(err->text), "\"%s/%s\" exists, remove it first", bundle, name);
 	else
-		snprintf(err->text, sizeof(err->text), "cannot write \"%s%s%s\": %s", name[0] != '/' ? bundle : "", name[0] != '/' ? "/" : "", name,
-			 strerror(saved));
+		snprintf(err->text, sizeof(err->text), "cannot write \"%s%s%s\": %s", name[0] != '/' ? bundle : "",
+			 name[0] != '/' ? "/" : "", name, strerror(saved));
 	return -1;
 }
 
