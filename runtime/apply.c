@@ -20,6 +20,7 @@
 #include "runtime/console.h"
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
+#include "runtime/idmap_default.h"
 #include "runtime/legacy.h"
 #include "runtime/listener.h"
 #include "runtime/notify.h"
@@ -121,6 +122,8 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 	int r = bsn_check_kept(options->preserve_fds + bsn_activation_count(), err);
 	if (r >= 0)
 		r = read_config(run, err);
+	if (r >= 0)
+		r = bsn_idmap_default(run->config, err);
 	if (r < 0)
 		return r;
 	if (run->config->process.terminal && options->console_socket == NULL && run->create)

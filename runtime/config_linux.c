@@ -86,10 +86,6 @@ static int parse_mappings(struct bsn_config *config, const json_t *json, struct 
 		return r;
 	if (!user->given && (config->uid_maps.count > 0 || config->gid_maps.count > 0))
 		return bsn_config_wrong(err, "linux.uidMappings: needs a namespace of type \"user\" in linux.namespaces");
-	if (user->given && user->path == NULL && config->uid_maps.count == 0)
-		return bsn_config_wrong(err, "linux.uidMappings: a new user namespace needs at least one mapping");
-	if (user->given && user->path == NULL && config->gid_maps.count == 0)
-		return bsn_config_wrong(err, "linux.gidMappings: a new user namespace needs at least one mapping");
 	return 0;
 }
 
