@@ -135,7 +135,7 @@ static int parse_document(struct bsn_config *config, unsigned int flags, struct 
 	if (r >= 0)
 		r = bsn_config_process(config, process, "process", flags, err);
 	if (r >= 0)
-		r = bsn_config_mounts(config, root, err);
+		r = bsn_config_mounts(config, root, false, err);
 	if (r >= 0)
 		r = bsn_config_hooks(config, root, err);
 	if (r >= 0)
@@ -194,6 +194,32 @@ int bsn_config_parse_process(const char *text, size_t length, struct bsn_config 
 		r = bsn_config_wrong(err, "process: expected an object, found %s", bsn_json_type(config->json));
 	if (r >= 0)
 		r = bsn_config_process(config, config->json, "process", 0, err);
+	if (r < 0)
+		return r;
+	*ret_config = bsn_give(&config);
+	return 0;
+}
+
+int bsn_config_parse_mounts(const char *text, size_t length, bool destinations_only, struct bsn_config **ret_config,
+			    struct basin_error *err)
+{
+	auto_of(bsn_config_free) struct bsn_config *config = config_new(err);
+	if (config == NULL)
+		return -ENOMEM;
+	int r = bsn_json_parse(text, length, "mounts", &config->json, err);
+	if (r >= 0 && json_is_array(config->json)) {
+		json_t *object = json_object();
+		if (object == NULL || json_object_set_new(object, "mounts", config->json) < 0) {
+			json_decref(object);
+			config->json = NULL;
+			return bsn_config_no_memory(err);
+		}
+		config->json = object;
+	}
+	if (r >= 0 && !json_is_array(json_object_get(config->json, "mounts")))
+		r = bsn_config_wrong(err, "mounts: expected an array of mounts");
+	if (r >= 0)
+		r = bsn_config_mounts(config, config->json, destinations_only, err);
 	if (r < 0)
 		return r;
 	*ret_config = bsn_give(&config);

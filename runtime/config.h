@@ -304,6 +304,10 @@ int bsn_config_parse(const char *text, size_t length, unsigned int flags, struct
 		     struct basin_error *err);
 /* The same for a process object alone (`exec --process`); only .process of the result is filled. */
 int bsn_config_parse_process(const char *text, size_t length, struct bsn_config **ret_config, struct basin_error *err);
+/* The same for mounts alone, an array or an object with a member of that name; only .mounts is filled, destinations_only: of those only the
+ * destinations. */
+int bsn_config_parse_mounts(const char *text, size_t length, bool destinations_only, struct bsn_config **ret_config,
+			    struct basin_error *err);
 void bsn_config_free(struct bsn_config *config);
 BSN_OWNER(struct bsn_config *, bsn_config_free);
 

@@ -137,20 +137,26 @@ static int check_mount(const struct bsn_mount *mount, const char *path, struct b
 	return 0;
 }
 
+static int parse_destination(struct bsn_config *config, const json_t *json, const char *path, struct bsn_mount *mount,
+			     struct basin_error *err)
+{
+	int r = bsn_config_required(json, path, "destination", &mount->destination, err);
+	if (r < 0 || mount->destination[0] == '/')
+		return r < 0 ? r : 0;
+	mount->destination = bsn_arena_format(config->arena, "/%s", mount->destination);
+	return mount->destination == NULL ? bsn_config_no_memory(err) : 0;
+}
+
 static int parse_mount(struct bsn_config *config, const json_t *json, const char *path, struct bsn_mount *mount,
 		       struct basin_error *err)
 {
-	int r = bsn_config_required(json, path, "destination", &mount->destination, err);
+	int r = parse_destination(config, json, path, mount, err);
 	if (r >= 0)
 		r = bsn_json_get_string(json, path, "source", &mount->source, err);
 	if (r >= 0)
 		r = bsn_json_get_string(json, path, "type", &mount->type, err);
 	if (r < 0)
 		return r;
-	if (mount->destination[0] != '/')
-		mount->destination = bsn_arena_format(config->arena, "/%s", mount->destination);
-	if (mount->destination == NULL)
-		return bsn_config_no_memory(err);
 	if (mount->source != NULL && mount->source[0] == '\0')
 		mount->source = NULL;
 	if (mount->type != NULL && mount->type[0] == '\0')
@@ -162,7 +168,7 @@ static int parse_mount(struct bsn_config *config, const json_t *json, const char
 	return r < 0 ? r : check_mount(mount, path, err);
 }
 
-int bsn_config_mounts(struct bsn_config *config, const json_t *root, struct basin_error *err)
+int bsn_config_mounts(struct bsn_config *config, const json_t *root, bool destinations_only, struct basin_error *err)
 {
 	json_t *array = NULL;
 	char path[BSN_CONFIG_PATH];
@@ -171,7 +177,8 @@ int bsn_config_mounts(struct bsn_config *config, const json_t *root, struct basi
 	for (size_t i = 0; r >= 0 && i < json_array_size(array); i++) {
 		r = bsn_config_element(array, i, "", "mounts", path, &element, err);
 		if (r >= 0)
-			r = parse_mount(config, element, path, &config->mounts[i], err);
+			r = destinations_only ? parse_destination(config, element, path, &config->mounts[i], err)
+					      : parse_mount(config, element, path, &config->mounts[i], err);
 	}
 	config->mount_count = json_array_size(array);
 	return r;

@@ -52,7 +52,7 @@ int bsn_config_required(const json_t *object, const char *path, const char *key,
 int bsn_config_process(struct bsn_config *config, const json_t *json, const char *path, unsigned int flags,
 		       struct basin_error *err);
 int bsn_config_process_policy(struct bsn_config *config, const json_t *json, const char *path, struct basin_error *err);
-int bsn_config_mounts(struct bsn_config *config, const json_t *root, struct basin_error *err);
+int bsn_config_mounts(struct bsn_config *config, const json_t *root, bool destinations_only, struct basin_error *err);
 int bsn_config_hooks(struct bsn_config *config, const json_t *root, struct basin_error *err);
 int bsn_config_linux(struct bsn_config *config, const json_t *json, struct basin_error *err);
 int bsn_config_devices(struct bsn_config *config, const json_t *json, struct basin_error *err);

@@ -250,7 +250,7 @@ static int find_root(struct bsn_plan *plan, const struct bsn_plan_request *reque
 	return path != NULL && plan->root_path == NULL ? bsn_fail_sys(err, ENOMEM, "cannot make a plan") : 0;
 }
 
-static int new_plan(const struct bsn_config *config, struct bsn_plan **ret_plan, struct basin_error *err)
+int bsn_plan_new(const struct bsn_config *config, struct bsn_plan **ret_plan, struct basin_error *err)
 {
 	struct bsn_plan *plan = calloc(1, sizeof(*plan));
 	if (plan == NULL)
@@ -321,7 +321,7 @@ int bsn_plan_make(const struct bsn_plan_request *request, struct bsn_plan **ret_
 	struct bsn_plan *plan = NULL;
 	int r = check_supported(request->config, err);
 	if (r >= 0)
-		r = new_plan(request->config, &plan, err);
+		r = bsn_plan_new(request->config, &plan, err);
 	if (r < 0)
 		return r;
 	r = make_plan(plan, request, err);
@@ -344,29 +344,34 @@ static uint64_t join_flags(const struct bsn_config *config)
 	return flags;
 }
 
-int bsn_plan_make_exec(const struct bsn_plan_exec *request, struct bsn_plan **ret_plan, struct basin_error *err)
+void bsn_plan_enter_container(struct bsn_plan *plan, const struct bsn_config *config)
 {
-	struct bsn_plan *plan = NULL;
-	const struct bsn_process_config *process = &request->process->process;
-	int r = new_plan(request->config, &plan, err);
-	if (r < 0)
-		return r;
-	uint64_t flags = join_flags(request->config);
-	bool user = request->config->namespaces[BSN_NS_USER].given;
+	uint64_t flags = join_flags(config);
 	plan->forks = (flags & (CLONE_NEWPID | CLONE_NEWTIME)) != 0;
-	plan->user = user;
-	plan->waits_go = user || request->legacy;
-	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
-	bsn_plan_affinity(plan, process->cpu_initial);
-	if (process->oom_score_adj_given || process->apparmor_profile != NULL || process->selinux_label != NULL)
-		bsn_list_add(&plan->list, BSN_OP_PROC)->fd = bsn_plan_handle(plan, BSN_HANDLE_PROC, "/proc", NULL);
+	plan->user = config->namespaces[BSN_NS_USER].given;
+	plan->waits_go |= plan->user;
 	bsn_list_add_number(&plan->list, BSN_OP_JOIN_PROCESS, flags)->fd = bsn_plan_handle(plan, BSN_HANDLE_PROCESS, NULL, NULL);
 	if (plan->forks)
 		bsn_list_add_number(&plan->list, BSN_OP_FORK, 0);
 	if (plan->waits_go)
 		bsn_list_add(&plan->list, BSN_OP_WAIT_GO);
-	if (user)
-		plan_become_root(plan, request->config);
+	if (plan->user)
+		plan_become_root(plan, config);
+}
+
+int bsn_plan_make_exec(const struct bsn_plan_exec *request, struct bsn_plan **ret_plan, struct basin_error *err)
+{
+	struct bsn_plan *plan = NULL;
+	const struct bsn_process_config *process = &request->process->process;
+	int r = bsn_plan_new(request->config, &plan, err);
+	if (r < 0)
+		return r;
+	plan->waits_go = request->legacy;
+	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
+	bsn_plan_affinity(plan, process->cpu_initial);
+	if (process->oom_score_adj_given || process->apparmor_profile != NULL || process->selinux_label != NULL)
+		bsn_list_add(&plan->list, BSN_OP_PROC)->fd = bsn_plan_handle(plan, BSN_HANDLE_PROC, "/proc", NULL);
+	bsn_plan_enter_container(plan, request->config);
 	bsn_list_add(&plan->list, BSN_OP_SESSION);
 	if (!request->no_new_keyring)
 		bsn_plan_keyring(plan, process, request->id, 0);

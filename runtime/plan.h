@@ -90,7 +90,20 @@ int bsn_plan_make_exec(const struct bsn_plan_exec *request, struct bsn_plan **re
 void bsn_plan_free(struct bsn_plan *plan);
 BSN_OWNER(struct bsn_plan *, bsn_plan_free);
 
+/* Mounts that come into, or go out of, a running container. */
+struct bsn_plan_live {
+	const struct bsn_config *config; /* the container's, with the mounts in question in place of its own */
+	const char *bundle;              /* what relative sources are relative to */
+	bool remove;
+};
+
+int bsn_plan_make_live(const struct bsn_plan_live *request, struct bsn_plan **ret_plan, struct basin_error *err);
+
 /* --- for the plan's own files --- */
+
+int bsn_plan_new(const struct bsn_config *config, struct bsn_plan **ret_plan, struct basin_error *err);
+/* The child enters a running container, by the pidfd of its init. */
+void bsn_plan_enter_container(struct bsn_plan *plan, const struct bsn_config *config);
 
 /* A new handle's number. */
 int bsn_plan_handle(struct bsn_plan *plan, enum bsn_handle_kind kind, const char *path, const struct bsn_mount *mount);
@@ -101,6 +114,8 @@ int bsn_plan_devices(struct bsn_plan *plan, const struct bsn_config *config, str
 int bsn_plan_hide(struct bsn_plan *plan, struct basin_error *err);
 /* Masked and read-only paths, and the mounts that become read-only only when all is in them. */
 void bsn_plan_masks(struct bsn_plan *plan, const struct bsn_config *config);
+/* Only the latter. */
+void bsn_plan_late_read_only(struct bsn_plan *plan, const struct bsn_config *config);
 /* Hooks that run in the container. */
 void bsn_plan_hook_ops(struct bsn_plan *plan, const struct bsn_hooks *hooks, bool create);
 /* What a process is before it runs its program; from labels to execve. user_namespace: ids are a container's. */

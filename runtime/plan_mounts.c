@@ -448,15 +448,20 @@ static void plan_read_only(struct bsn_plan *plan, const char *destination)
 	op->number[0] = MOUNT_ATTR_RDONLY;
 }
 
+void bsn_plan_late_read_only(struct bsn_plan *plan, const struct bsn_config *config)
+{
+	for (size_t i = 0; i < config->mount_count; i++)
+		if (is_read_only_late(config, &config->mounts[i]))
+			plan_read_only(plan, destination_of(plan, &config->mounts[i]));
+}
+
 void bsn_plan_masks(struct bsn_plan *plan, const struct bsn_config *config)
 {
 	for (size_t i = 0; i < config->readonly_paths.count; i++)
 		bsn_list_add_text(&plan->list, BSN_OP_READ_ONLY, config->readonly_paths.of[i]);
 	for (size_t i = 0; i < config->masked_paths.count; i++)
 		bsn_list_add_text(&plan->list, BSN_OP_MASK, config->masked_paths.of[i]);
-	for (size_t i = 0; i < config->mount_count; i++)
-		if (is_read_only_late(config, &config->mounts[i]))
-			plan_read_only(plan, destination_of(plan, &config->mounts[i]));
+	bsn_plan_late_read_only(plan, config);
 	if (config->root_readonly)
 		plan_read_only(plan, "/");
 }

@@ -95,6 +95,11 @@ struct bsn_events_options {
 /* Tells of what the container uses and of "oom", until its last process has ended. */
 int bsn_container_events(const struct bsn_runtime *runtime, const struct bsn_events_options *options, struct basin_error *err);
 
+/* Live mounts, from a file with the mounts section of a config.json: an array, or an object with a member "mounts". To remove, only their
+ * destinations matter. */
+int bsn_container_mounts_add(const struct bsn_runtime *runtime, const char *id, const char *file, struct basin_error *err);
+int bsn_container_mounts_remove(const struct bsn_runtime *runtime, const char *id, const char *file, struct basin_error *err);
+
 struct bsn_exec_options {
 	const char *id;
 	const char *process_json; /* a whole OCI process object, or NULL: the container's own, changed by what follows */

@@ -96,7 +96,7 @@ typedef int operation(struct child *child, const struct bsn_op *op);
 
 operation op_proc, op_wait_go, op_join, op_join_process, op_time, op_fork, op_unshare, op_become_root, op_hostname, op_domainname,
 	op_sysctl, op_proc_write, op_loopback;                                                /* namespace.c */
-operation op_mount, op_mount_old, op_attach, op_remount, op_directory, op_mask, op_read_only; /* mount.c, attach.c, mask.c */
+operation op_mount, op_mount_old, op_attach, op_remount, op_unmount, op_directory, op_mask, op_read_only; /* mount.c, attach.c, mask.c */
 operation op_propagate, op_root, op_root_propagate, op_hide, op_pivot, op_chdir;              /* root.c */
 operation op_device, op_devices, op_symlink, op_console;                                      /* device.c, console.c */
 operation op_rlimit, op_session, op_keyring, op_scheduler, op_io_priority, op_affinity, op_memory_policy, op_personality,
@@ -145,7 +145,8 @@ int old_file_system(int at, const char *type, char *const *options, uint64_t att
 
 /* Makes sure that fd is on a file system of that kind (statfs's f_type): 0 or -EXDEV. */
 int check_file_system(int fd, uint64_t magic);
-#define PROC_MAGIC 0x9fa0
+#define PROC_MAGIC  0x9fa0
+#define SYSFS_MAGIC 0x62656572
 /* Copies what the directory `at` holds into the detached mount. */
 int copy_up(struct child *child, int at, int mount);
 /* Closes everything but 0 to 2 and what the payload keeps. */

@@ -41,6 +41,7 @@ static const struct row operations[BSN_OP_CODES] = {
 	[BSN_OP_MOUNT_OLD] = { op_mount_old, "cannot mount" },
 	[BSN_OP_ATTACH] = { op_attach, "cannot mount" },
 	[BSN_OP_REMOUNT] = { op_remount, "cannot change the mount" },
+	[BSN_OP_UNMOUNT] = { op_unmount, "cannot unmount" },
 	[BSN_OP_DIRECTORY] = { op_directory, "cannot make the directory" },
 	[BSN_OP_DEVICE] = { op_device, "cannot make the device" },
 	[BSN_OP_DEVICES] = { op_devices, "cannot use the devices that were made" },

@@ -130,6 +130,7 @@ static inline int sys_mount_setattr(int fd, const char *path, unsigned int flags
 #define MOUNT_STRICTATIME (1ul << 24)
 #define MOUNT_LAZYTIME    (1ul << 25)
 #define UNMOUNT_DETACH    2
+#define UNMOUNT_NOFOLLOW  8
 
 /* statfs(2): the two words of it that are asked for. */
 struct file_system {

@@ -172,6 +172,36 @@ int op_remount(struct child *child, const struct bsn_op *op)
 	return r;
 }
 
+static int is_kernels(int fd)
+{
+	return check_file_system(fd, PROC_MAGIC) >= 0 || check_file_system(fd, SYSFS_MAGIC) >= 0;
+}
+
+/*
+ * By its name in an open directory, since there is no other way to unmount a file. Links that the container has put into the path may lead
+ * to its masks: what is mounted in the kernel's own file systems stays.
+ */
+int op_unmount(struct child *child, const struct bsn_op *op)
+{
+	char name[NAME_ROOM];
+	const char *path = op_text(child, op, 0);
+	int parent = path_parent(child, path, name);
+	if (parent < 0)
+		return parent;
+	int target = sys_openat(parent, name, O_PATH | O_NOFOLLOW, 0);
+	if (target < 0)
+		return target;
+	int refuse = is_kernels(parent) || is_kernels(target);
+	sys_close(target);
+	if (refuse)
+		return fail_plain(child, -EPERM, "cannot unmount \"", path, "\": it is in /proc or /sys", NULL);
+	int r = (int)SYS1(fchdir, parent);
+	if (r >= 0)
+		r = (int)SYS2(umount2, name, UNMOUNT_DETACH | UNMOUNT_NOFOLLOW);
+	SYS1(chdir, "/");
+	return r == -EINVAL ? fail_plain(child, r, "nothing is mounted at \"", path, "\"", NULL) : r;
+}
+
 int op_directory(struct child *child, const struct bsn_op *op)
 {
 	int fd = path_make(child, op_text(child, op, 0), STAT_DIRECTORY, (uint32_t)op->number[0], NULL);

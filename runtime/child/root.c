@@ -41,6 +41,10 @@ static int bind_root(int tree, const char *path, unsigned long propagation)
 int op_root(struct child *child, const struct bsn_op *op)
 {
 	const char *path = op_text(child, op, 0);
+	if (op->fd < 0 && op->text[1] == 0) {
+		child->root = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+		return child->root < 0 ? child->root : 0;
+	}
 	int tree = open_root(child, op);
 	if (tree < 0)
 		return fail(child, tree, "cannot open the root file system \"", op_text(child, op, 1), "\"", NULL);
