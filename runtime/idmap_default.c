@@ -65,7 +65,8 @@ static char *own_name(void)
 	return name;
 }
 
-static int fill(struct bsn_config *config, const char *file, const char *name, uint32_t id, uint32_t own, struct bsn_id_maps *maps)
+static int fill(struct bsn_config *config, const char *file, const char *name, uint32_t id, uint32_t own,
+		struct bsn_id_maps *maps)
 {
 	auto_free char *subids = NULL;
 	maps->of = bsn_arena_array(config->arena, 3, sizeof(*maps->of));

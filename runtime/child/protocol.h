@@ -85,7 +85,7 @@ enum bsn_op_code {
 	BSN_OP_LOOPBACK,    /* the interface lo of a new network namespace goes up */
 	/* --- mounts; destinations are resolved inside the root --- */
 	BSN_OP_PROPAGATE, /* N0 MS_ flags, on "/" */
-	BSN_OP_UNMOUNT, /* T0, never below /proc and /sys */
+	BSN_OP_UNMOUNT,   /* T0, never below /proc and /sys */
 	BSN_OP_ROOT, /* nothing: the root that is there. D the detached root (without D: T1 is its path, to be cloned here), T0 where to attach, N0 propagation */
 	BSN_OP_ROOT_PROPAGATE, /* N0: of "/" once it is the container's */
 	BSN_OP_MOUNT,     /* a new file system: T0 destination, T1 type, T2 vector of options, N0 attributes, N1 propagation */
