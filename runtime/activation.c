@@ -59,15 +59,18 @@ static int add_descriptors(struct bsn_config *config, int count)
 static int add_notify(struct bsn_run *run)
 {
 	struct bsn_config *config = run->config;
+	const char *host = bsn_notify_host();
+	const char *inside = host[0] == '/' ? host : BSN_NOTIFY_INSIDE;
+	const char *variable = bsn_arena_format(config->arena, "NOTIFY_SOCKET=%s/" BSN_NOTIFY_SOCKET, inside);
 	const char *source =
 		bsn_arena_format(config->arena, "%s/%s/" BSN_NOTIFY_DIRECTORY, run->container.runtime->root, run->options->id);
 	struct bsn_mount *mounts = bsn_arena_array(config->arena, config->mount_count + 1, sizeof(*mounts));
-	if (source == NULL || mounts == NULL || grow(config, 1) < 0)
+	if (source == NULL || variable == NULL || mounts == NULL || grow(config, 1) < 0)
 		return -ENOMEM;
 	if (config->mount_count > 0)
 		memcpy(mounts, config->mounts, config->mount_count * sizeof(*mounts));
 	mounts[config->mount_count++] = (struct bsn_mount){
-		.destination = BSN_NOTIFY_INSIDE,
+		.destination = inside,
 		.source = source,
 		.type = "bind",
 		.bind = true,
@@ -75,7 +78,7 @@ static int add_notify(struct bsn_run *run)
 		.data_joined = "",
 	};
 	config->mounts = mounts;
-	config->process.env.of[config->process.env.count++] = "NOTIFY_SOCKET=" BSN_NOTIFY_INSIDE "/" BSN_NOTIFY_SOCKET;
+	config->process.env.of[config->process.env.count++] = variable;
 	run->notifies = true;
 	return 0;
 }

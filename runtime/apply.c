@@ -127,7 +127,9 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 	if (r < 0)
 		return r;
 	if (run->config->process.terminal && options->console_socket == NULL && run->create)
-		return bsn_fail(err, BASIN_USAGE, EINVAL, "process.terminal is true: create needs --console-socket");
+		return bsn_fail(err, BASIN_USAGE, EINVAL,
+				"process.terminal: cannot allocate tty if basin will detach without setting console socket: use "
+				"--console-socket");
 	if (options->console_socket != NULL && !run->config->process.terminal)
 		return bsn_fail(err, BASIN_USAGE, EINVAL, "--console-socket is given, but process.terminal is false");
 	/* Ours from its first moment: the payload may ask at once. */

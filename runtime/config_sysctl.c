@@ -58,8 +58,10 @@ static int check_sysctl(const struct bsn_config *config, const char *key, const 
 	if (!config->namespaces[kind].given)
 		return bsn_config_wrong(err, "linux.sysctl[\"%s\"]: needs a namespace of type \"%s\" in linux.namespaces", key,
 					bsn_namespace_name((enum bsn_namespace)kind));
-	if (bsn_streq(path, "kernel/hostname") && config->hostname != NULL)
-		return bsn_config_wrong(err, "linux.sysctl[\"%s\"]: conflicts with hostname", key);
+	/* It has a field of its own, given or not. domainname had none before 1.1. */
+	if (bsn_streq(path, "kernel/hostname"))
+		return bsn_config_wrong(err, "linux.sysctl[\"%s\"]: not allowed as it conflicts with the OCI \"hostname\" field",
+					key);
 	if (bsn_streq(path, "kernel/domainname") && config->domainname != NULL)
 		return bsn_config_wrong(err, "linux.sysctl[\"%s\"]: conflicts with domainname", key);
 	return 0;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "runtime/console.h"
@@ -89,20 +90,21 @@ static int set_user(struct bsn_process_config *process, const char *user, struct
 }
 
 /* As runc: for the process itself; what it executes gets them too (ambient) only where the container hands on some already. */
-static int add_caps(struct bsn_process_config *process, const char *const *caps, struct basin_error *err)
+static void add_caps(struct bsn_process_config *process, const char *const *caps)
 {
 	bool inherits = process->capabilities[BSN_CAP_INHERITABLE] != 0;
 	for (size_t i = 0; caps != NULL && caps[i] != NULL; i++) {
 		int cap = bsn_cap_parse(caps[i]);
-		if (cap < 0)
-			return bsn_fail(err, BASIN_USAGE, EINVAL, "--cap: \"%s\" is no capability", caps[i]);
+		if (cap < 0) {
+			bsn_warn("--cap: \"%s\" is not a capability known here; left out", caps[i]);
+			continue;
+		}
 		process->capabilities[BSN_CAP_BOUNDING] |= 1ull << cap;
 		process->capabilities[BSN_CAP_EFFECTIVE] |= 1ull << cap;
 		process->capabilities[BSN_CAP_PERMITTED] |= 1ull << cap;
 		if (inherits)
 			process->capabilities[BSN_CAP_AMBIENT] |= 1ull << cap;
 	}
-	return 0;
 }
 
 static int add_groups(struct bsn_config *config, const char *const *groups, struct basin_error *err)
@@ -156,12 +158,15 @@ static int change_process(struct bsn_config *config, const struct bsn_exec_optio
 		r = set_user(process, options->user, err);
 	if (r >= 0)
 		r = add_groups(config, options->additional_gids, err);
-	if (r >= 0)
-		r = add_caps(process, options->caps, err);
+	add_caps(process, options->caps);
 	if (r >= 0 && process->args.count == 0)
 		r = bsn_fail(err, BASIN_USAGE, EINVAL, "exec needs a command");
 	if (r >= 0 && process->terminal && options->detach && options->console_socket == NULL)
-		r = bsn_fail(err, BASIN_USAGE, EINVAL, "a detached process with a terminal needs --console-socket");
+		r = bsn_fail(err, BASIN_USAGE, EINVAL,
+			     "cannot allocate tty if basin will detach without setting console socket: use --console-socket");
+	if (r >= 0 && !process->terminal && options->console_socket != NULL)
+		r = bsn_fail(err, BASIN_USAGE, EINVAL,
+			     "cannot use console socket if basin will not allocate tty: leave --console-socket out");
 	return r;
 }
 

@@ -11,9 +11,10 @@
 
 #include "base/error.h"
 
-#define BSN_NOTIFY_DIRECTORY "notify"      /* in the container's directory */
-#define BSN_NOTIFY_SOCKET    "notify.sock" /* in that one */
-#define BSN_NOTIFY_INSIDE    "/run/notify" /* where the container sees it */
+#define BSN_NOTIFY_DIRECTORY "notify" /* in the container's directory */
+#define BSN_NOTIFY_SOCKET    "notify" /* in that one */
+#define BSN_NOTIFY_INSIDE                                                                                                        \
+	"/run/notify" /* where the container sees it, unless the manager's own socket has a path: then there, as with crun */
 
 /* NOTIFY_SOCKET of our environment; NULL where nobody wants to hear. */
 const char *bsn_notify_host(void);

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "runtime/facts.h"
 
@@ -177,6 +178,25 @@ static void plan_root(struct bsn_plan *plan, const struct bsn_plan_request *requ
 		op->fd = bsn_plan_handle(plan, BSN_HANDLE_ROOT, plan->root_path, NULL);
 }
 
+/* A network namespace that is joined may be the one we are in: its settings would be the host's. */
+static int check_sysctl(const struct bsn_config *config, struct basin_error *err)
+{
+	struct stat ours;
+	struct stat theirs;
+	const char *path = config->namespaces[BSN_NS_NETWORK].path;
+	for (size_t i = 0; path != NULL && i < config->sysctl.count; i++) {
+		if (!bsn_starts_with(config->sysctl.of[i].key, "net/"))
+			continue;
+		if (stat("/proc/self/ns/net", &ours) == 0 && stat(path, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
+		    ours.st_ino == theirs.st_ino)
+			return bsn_fail(err, BASIN_USAGE, EINVAL,
+					"linux.sysctl[\"%s\"]: not allowed in host network namespace, which \"%s\" is",
+					config->sysctl.of[i].key, path);
+		break;
+	}
+	return 0;
+}
+
 static void plan_sysctl(struct bsn_plan *plan, const struct bsn_config *config)
 {
 	for (size_t i = 0; i < config->sysctl.count; i++) {
@@ -281,6 +301,8 @@ static int make_plan(struct bsn_plan *plan, const struct bsn_plan_request *reque
 {
 	const struct bsn_config *config = request->config;
 	int r = find_root(plan, request, err);
+	if (r >= 0)
+		r = check_sysctl(config, err);
 	if (r < 0)
 		return r;
 	plan_entry(plan, request);

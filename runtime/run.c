@@ -71,7 +71,9 @@ int bsn_container_run(const struct bsn_runtime *runtime, const struct bsn_create
 	run.options = options;
 	int r = bsn_run_prepare(&run, runtime, err);
 	if (r >= 0 && detach && run.config->process.terminal && options->console_socket == NULL)
-		r = bsn_fail(err, BASIN_USAGE, EINVAL, "process.terminal is true: run --detach needs --console-socket");
+		r = bsn_fail(err, BASIN_USAGE, EINVAL,
+			     "process.terminal: cannot allocate tty if basin will detach without setting console socket: use "
+			     "--console-socket");
 	if (r < 0)
 		return r;
 	auto_fd int signals = detach ? -1 : bsn_attend_begin(!options->no_subreaper && keeps_orphans(run.config), err);

@@ -122,4 +122,5 @@ if [ -r /proc/keys ]; then
 else
 	skip "the session keyring is the container's" "this kernel has no keys"
 fi
+refused_config "a setting of the host's network" 'not allowed in host network namespace' '(.linux.namespaces[] | select(.type == "network")).path = "/proc/self/ns/net" | .linux.sysctl = {"net.ipv4.ip_forward": "1"}'
 refused_config "a label where there is no SELinux" 'selinux is disabled or not supported' '.process.selinuxLabel = "a:b:c:s0"'

@@ -156,7 +156,7 @@ static const struct mistake mistakes[] = {
 	{ "linux.sysctl", "{\"kernel.panic\":\"1\"}", "linux.sysctl[\"kernel.panic\"]: not a setting of a namespace" },
 	{ "linux.sysctl", "{\"net.../../kernel/panic\":\"1\"}", "linux.sysctl[" },
 	{ "linux.sysctl", "{\"net/../kernel/panic\":\"1\"}", "linux.sysctl[\"net/../kernel/panic\"]: not a setting" },
-	{ "linux.sysctl", "{\"kernel.hostname\":\"1\"}", "linux.sysctl[\"kernel.hostname\"]: conflicts" },
+	{ "linux.sysctl", "{\"kernel.hostname\":\"1\"}", "linux.sysctl[\"kernel.hostname\"]: not allowed" },
 	{ "linux.sysctl", "{\"user.max_user_namespaces\":\"1\"}", "linux.sysctl[\"user.max_user_namespaces\"]: needs" },
 	{ "linux.resources", "{\"memory\":{\"limit\":\"1\"}}",
 	  "linux.resources.memory.limit: expected an integer, found a string" },
