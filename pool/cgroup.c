@@ -104,7 +104,9 @@ static int set_knobs(const struct bsn_cgroup_tree *tree, const char *path, int f
 	if (r >= 0)
 		r = bsn_cgroup_write_knobs(fd, tree->fake, resources, &why);
 	if (r == -ENOENT && !tree->fake) {
-		r = bsn_cgroup_enable(tree, path, mask, &why);
+		r = bsn_cgroup_thread(tree, path, &why);
+		if (r >= 0)
+			r = bsn_cgroup_enable(tree, path, mask, &why);
 		if (r >= 0)
 			r = bsn_cgroup_write_knobs(fd, false, resources, &why);
 	}

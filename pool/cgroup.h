@@ -192,6 +192,11 @@ int bsn_cgroup_update(const struct bsn_cgroup_tree *tree, const char *path, cons
 int bsn_cgroup_destroy(const struct bsn_cgroup_tree *tree, const char *path, struct basin_error *err);
 /* As destroy, but refuses (BASIN_BUSY) where anything runs beneath: for a pool. */
 int bsn_cgroup_remove_empty(const struct bsn_cgroup_tree *tree, const char *path, struct basin_error *err);
+/*
+ * Makes path threaded, and what is above it, where it must be: a new cgroup below a threaded one, or below one with processes, takes no
+ * process before ("domain invalid"; cgroups(7), "Thread mode"). 1: something changed. Limits of memory and I/O are not to be had there.
+ */
+int bsn_cgroup_thread(const struct bsn_cgroup_tree *tree, const char *path, struct basin_error *err);
 /* Removes the empty directories above path, up to and with the base; never fails for one that is in use. */
 void bsn_cgroup_prune(const struct bsn_cgroup_tree *tree, const char *path);
 

@@ -95,12 +95,6 @@ int bsn_cgroup_wait_empty(int fd, int timeout_ms, struct basin_error *err)
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot wait for its processes to end") : 0;
 }
 
-int bsn_cgroup_kill(int fd, struct basin_error *err)
-{
-	int r = bsn_write_file(fd, "cgroup.kill", "1");
-	return r < 0 && !is_gone(r) ? bsn_fail_sys(err, -r, "cannot kill its processes") : 0;
-}
-
 int bsn_cgroup_freeze(int fd, bool freeze, int timeout_ms, struct basin_error *err)
 {
 	int r = bsn_write_file(fd, "cgroup.freeze", freeze ? "1" : "0");
@@ -137,17 +131,43 @@ static int add_pid(struct pids *pids, pid_t pid)
 	return 0;
 }
 
-/* This cgroup's own processes. A threaded one (EOPNOTSUPP) shows them at its threaded root, which is above it. */
+/* The process that a thread belongs to: the thread itself where that cannot be told. */
+static pid_t process_of(pid_t thread)
+{
+	char path[48];
+	auto_free char *text = NULL;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)thread);
+	if (bsn_read_file(AT_FDCWD, path, 65536, &text, NULL) < 0)
+		return thread;
+	const char *line = strstr(text, "\nTgid:");
+	long pid = line != NULL ? strtol(line + 6, NULL, 10) : 0;
+	return pid > 0 ? (pid_t)pid : thread;
+}
+
+static bool has_pid(const struct pids *pids, pid_t pid)
+{
+	for (size_t i = 0; i < pids->count; i++)
+		if (pids->list[i] == pid)
+			return true;
+	return false;
+}
+
+/* This cgroup's own processes. A threaded one (EOPNOTSUPP) lists threads alone, whose processes are looked up. */
 static int collect_here(int fd, struct pids *pids)
 {
 	auto_free char *text = NULL;
 	int r = bsn_read_file(fd, "cgroup.procs", 64 * 1024 * 1024, &text, NULL);
+	bool threaded = r == -EOPNOTSUPP;
+	if (threaded)
+		r = bsn_read_file(fd, "cgroup.threads", 64 * 1024 * 1024, &text, NULL);
 	if (r < 0)
-		return is_gone(r) || r == -EOPNOTSUPP ? 0 : r;
+		return is_gone(r) ? 0 : r;
 	char *rest = text;
 	for (const char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
-		long pid = strtol(line, NULL, 10);
-		r = pid > 0 ? add_pid(pids, (pid_t)pid) : 0;
+		pid_t pid = (pid_t)strtol(line, NULL, 10);
+		if (pid > 0 && threaded)
+			pid = process_of(pid);
+		r = pid > 0 && !(threaded && has_pid(pids, pid)) ? add_pid(pids, pid) : 0;
 		if (r < 0)
 			return r;
 	}
@@ -202,19 +222,31 @@ static int signal_each(int fd, int signal, struct basin_error *err)
 	return r;
 }
 
-int bsn_cgroup_signal(int fd, int signal, struct basin_error *err)
+/*
+ * Frozen processes neither fork nor end, so the list stays true and no pid in it becomes another's. A cgroup that was frozen before stays
+ * so. One that does not freeze in time is signalled all the same.
+ */
+static int signal_frozen(int fd, int signal, struct basin_error *err)
 {
-	if (signal == SIGKILL)
-		return bsn_cgroup_kill(fd, err);
-	/*
-	 * Frozen processes neither fork nor end, so the list stays true and no pid in it becomes another's. A cgroup that was
-	 * frozen before stays so. One that does not freeze in time is signalled all the same.
-	 */
 	bool freeze = bsn_cgroup_frozen(fd) == 0 && bsn_cgroup_freeze(fd, true, 1000, NULL) >= 0;
 	int r = signal_each(fd, signal, err);
 	if (freeze)
 		bsn_write_file(fd, "cgroup.freeze", "0");
 	return r;
+}
+
+/* A threaded cgroup cannot be killed as a whole: what runs in it are parts of processes. */
+int bsn_cgroup_kill(int fd, struct basin_error *err)
+{
+	int r = bsn_write_file(fd, "cgroup.kill", "1");
+	if (r == -EOPNOTSUPP)
+		return signal_frozen(fd, SIGKILL, err);
+	return r < 0 && !is_gone(r) ? bsn_fail_sys(err, -r, "cannot kill its processes") : 0;
+}
+
+int bsn_cgroup_signal(int fd, int signal, struct basin_error *err)
+{
+	return signal == SIGKILL ? bsn_cgroup_kill(fd, err) : signal_frozen(fd, signal, err);
 }
 
 int bsn_cgroup_attach(int fd, pid_t pid, struct basin_error *err)

@@ -286,6 +286,11 @@ static int enable_level(const struct bsn_cgroup_tree *tree, const char *level, u
 				"cannot enable \"%s\" below the cgroup \"%s/%s\": processes run in it "
 				"directly (move them into a child of it)",
 				text, tree->mount, level);
+	if (r == -EOPNOTSUPP)
+		return bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP,
+				"cannot enter cgroupv2 \"%s/%s\" with domain controllers -- it is in threaded mode (\"%s\" is "
+				"refused there)",
+				tree->mount, level, text);
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot write \"%s\" to \"%s/%s\"", text, tree->mount, file);
 	return 0;
@@ -305,4 +310,32 @@ int bsn_cgroup_enable(const struct bsn_cgroup_tree *tree, const char *path, uint
 		r = enable_level(tree, level, mask, err);
 	}
 	return r;
+}
+
+/* 1: it was invalid and is threaded now. A cgroup without such a file is the root. */
+static int thread_level(const struct bsn_cgroup_tree *tree, const char *level, struct basin_error *err)
+{
+	char file[PATH_MAX];
+	auto_free char *type = NULL;
+	if (bsn_format(file, sizeof(file), "%s/cgroup.type", level) < 0 || bsn_read_file(tree->fd, file, 64, &type, NULL) < 0 ||
+	    !bsn_starts_with(type, "domain invalid"))
+		return 0;
+	int r = bsn_write_file(tree->fd, file, "threaded");
+	return r < 0 ? bsn_fail_sys(err, -r, "cannot make the cgroup \"%s/%s\" threaded", tree->mount, level) : 1;
+}
+
+int bsn_cgroup_thread(const struct bsn_cgroup_tree *tree, const char *path, struct basin_error *err)
+{
+	int changed = 0;
+	for (const char *slash = strchrnul(path, '/');; slash = strchrnul(slash + 1, '/')) {
+		char level[PATH_MAX];
+		memcpy(level, path, (size_t)(slash - path));
+		level[slash - path] = '\0';
+		int r = thread_level(tree, level, err);
+		if (r < 0)
+			return r;
+		changed |= r;
+		if (*slash == '\0')
+			return changed;
+	}
 }

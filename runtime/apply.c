@@ -201,6 +201,9 @@ int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 		run->outside = true;
 		r = bsn_child_start(&start, &run->child, err);
 	}
+	/* Where the parent is threaded only threaded cgroups take processes, which is not asked before it has to be. */
+	if (r == -EOPNOTSUPP && run->cgroup_path != NULL && bsn_cgroup_thread(&run->container.tree, run->cgroup_path, err) > 0)
+		r = bsn_child_start(&start, &run->child, err);
 	if (r < 0)
 		return r;
 	bsn_debug("nsexec container setup: process %d cloned, namespaces %#llx", (int)run->child.pid,

@@ -81,3 +81,34 @@ ok "kill --all" "$BASIN" kill --all none KILL
 stopped() { [ "$("$BASIN" state none | jq -r .status)" = stopped ]; }
 ok "ends it" within 5 stopped
 ok "delete" "$BASIN" delete none
+
+# --- threaded ---
+# A parent with processes whose children are threaded: what needs no other controller than cpu, cpuset and pids can run there.
+parent=$BASIN_CGROUP_ROOT/threads
+mkdir -p "$parent/first"
+sleep 600 &
+echo $! >"$parent/cgroup.procs"
+echo threaded >"$parent/first/cgroup.type"
+started c '.linux.cgroupsPath = "threads/second"'
+is "a container below a threaded domain" "$STATUS $(cat "$parent/second/cgroup.type" 2>/dev/null)" "0 threaded"
+is "runs, and is listed" "$("$BASIN" state c | jq -r .status) $("$BASIN" ps --format json c | jq length)" "running 1"
+ok "exec" "$BASIN" exec c true
+ok "pause" "$BASIN" pause c
+ok "resume" "$BASIN" resume c
+ok "kill --all" "$BASIN" kill --all c KILL
+running() { [ "$("$BASIN" state c | jq -r .status)" = running ]; }
+ok "ends it" within 5 eval '! running'
+ok "delete" "$BASIN" delete c
+nok "its cgroup is gone" test -e "$parent/second"
+started c '.linux.cgroupsPath = "threads/second"'
+ok "delete --force of a running one" "$BASIN" delete --force c
+nok "its cgroup is gone" test -e "$parent/second"
+if grep -qw memory /sys/fs/cgroup/cgroup.controllers; then
+	make_bundle "$T/mem" "$SLEEP | .linux.cgroupsPath = \"threads/second\" | .linux.resources.memory.limit = 33554432"
+	refused "one with a limit of memory is refused" 1 'cannot enter cgroupv2 .* with domain controllers' "$BASIN" run -d -b "$T/mem" c
+	make_bundle "$T/pids" "$SLEEP | .linux.cgroupsPath = \"threads/second\" | .linux.resources.pids.limit = 33"
+	ok "one with a limit of tasks is not" "$BASIN" run -d -b "$T/pids" c
+	is "and has it" "$(cat "$parent/second/pids.max")" 33
+	gone c
+fi
+kill %1
