@@ -23,6 +23,7 @@
 #include "runtime/idmap_default.h"
 #include "runtime/legacy.h"
 #include "runtime/listener.h"
+#include "runtime/net_device.h"
 #include "runtime/notify.h"
 #include "runtime/receiver.h"
 #include "runtime/seccomp.h"
@@ -255,6 +256,21 @@ static int set_limits(const struct bsn_run *run, const struct bsn_process_config
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot set process.oomScoreAdj to %s", number) : 0;
 }
 
+/* Into the namespace that the child is in, or will be in: an engine's, or its own. */
+static int move_devices(const struct bsn_run *run, struct basin_error *err)
+{
+	char own[48];
+	const struct bsn_pairs *devices = &run->config->net_devices;
+	const char *path = run->config->namespaces[BSN_NS_NETWORK].path;
+	if (!run->made || devices->count == 0)
+		return 0;
+	snprintf(own, sizeof(own), "/proc/%d/ns/net", (int)run->child.pid);
+	auto_fd int ns = bsn_sys_openat(AT_FDCWD, path != NULL ? path : own, O_RDONLY, 0);
+	if (ns < 0)
+		return bsn_fail_sys(err, -ns, "cannot open the container's network namespace for linux.netDevices");
+	return bsn_net_devices_move(devices, ns, err);
+}
+
 static int go(struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err)
 {
 	int r = 0;
@@ -264,6 +280,8 @@ static int go(struct bsn_run *run, const struct bsn_process_config *process, str
 		r = set_limits(run, process, err);
 	if (r >= 0)
 		r = bsn_legacy_join(&run->legacy, run->child.pid, err);
+	if (r >= 0)
+		r = move_devices(run, err);
 	return r < 0 ? r : bsn_child_send(run->child.channel, BSN_MESSAGE_GO, -1, err);
 }
 

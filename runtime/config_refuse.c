@@ -22,9 +22,6 @@ int bsn_config_refuse(const struct bsn_config *config, struct basin_error *err)
 	int r = refuse_handler(config, err);
 	if (r < 0)
 		return r;
-	if (config->net_devices.count > 0)
-		return refuse(err,
-			      "linux.netDevices: moving the host's network devices is not supported; attach a network instead");
 	if (config->intel_rdt.given)
 		return refuse(err, "linux.intelRdt: cache and bandwidth allocation is not supported");
 	return 0;

@@ -24,7 +24,7 @@ enum {
 	APPARMOR = 1,
 	SELINUX = 0,
 	INTEL_RDT = 0,
-	NET_DEVICES = 0,
+	NET_DEVICES = 1,
 	CHECKPOINT = 0,
 };
 

@@ -141,7 +141,8 @@ static void plan_entry(struct bsn_plan *plan, const struct bsn_plan_request *req
 	plan->new_user = is_new(config, BSN_NS_USER);
 	plan->forks = needs_fork(config);
 	plan->user = user;
-	plan->waits_go = user || (request->legacy != NULL && request->legacy->count > 0);
+	/* What the parent does meanwhile: maps and limits, cgroups of version 1, network devices. */
+	plan->waits_go = user || (request->legacy != NULL && request->legacy->count > 0) || config->net_devices.count > 0;
 	plan->clone_flags = plan->forks ? 0 : flags;
 	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
 	if (needs_proc(config))
@@ -331,9 +332,7 @@ static int check_supported(const struct bsn_config *config, struct basin_error *
 		return bsn_fail(
 			err, BASIN_USAGE, EINVAL,
 			"linux.namespaces: a container needs a mount namespace (without one its mounts would be the host's)");
-	if (config->net_devices.count > 0)
-		what = "linux.netDevices: moving network devices";
-	else if (config->intel_rdt.given)
+	if (config->intel_rdt.given)
 		what = "linux.intelRdt: cache allocation";
 	return what == NULL ? 0 : bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP, "%s is not supported by this version", what);
 }

@@ -48,7 +48,7 @@ const char *bsn_rlimit_name(int resource)
 static void plan_limits(struct bsn_plan *plan, const struct bsn_process_config *process)
 {
 	char number[16];
-	if (plan->waits_go)
+	if (plan->user)
 		return;
 	if (process->oom_score_adj_given) {
 		snprintf(number, sizeof(number), "%d", process->oom_score_adj);
