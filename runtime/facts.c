@@ -6,12 +6,16 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/own.h"
+#include "base/sys.h"
+
+#define MOUNTINFO_MAX (16 << 20)
 
 bool bsn_facts_capable(int capability)
 {
@@ -53,4 +57,25 @@ bool bsn_facts_initial_user_namespace(void)
 bool bsn_facts_host_root(void)
 {
 	return bsn_facts_capable(CAP_SYS_ADMIN) && bsn_facts_initial_user_namespace();
+}
+
+bool bsn_facts_shared_mount(const char *path)
+{
+	auto_fd int fd = bsn_sys_openat(AT_FDCWD, path, O_PATH, 0);
+	auto_free char *about = NULL;
+	auto_free char *table = NULL;
+	char id[48];
+	snprintf(id, sizeof(id), "/proc/self/fdinfo/%d", fd);
+	if (fd < 0 || bsn_read_file(AT_FDCWD, id, 4096, &about, NULL) < 0 || strstr(about, "mnt_id:") == NULL ||
+	    bsn_read_file(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &table, NULL) < 0)
+		return false;
+	size_t length = (size_t)snprintf(id, sizeof(id), "%ld ", strtol(strstr(about, "mnt_id:") + 7, NULL, 10));
+	for (char *line = table; line != NULL && *line != '\0'; line = strchr(line, '\n'), line += line != NULL) {
+		if (strncmp(line, id, length) != 0)
+			continue;
+		const char *end = strstr(line, " - ");
+		const char *shared = strstr(line, " shared:");
+		return shared != NULL && end != NULL && shared < end;
+	}
+	return false;
 }

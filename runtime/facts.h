@@ -17,5 +17,7 @@ bool bsn_facts_selinux(void);
 bool bsn_facts_apparmor(void);
 /* Whether AppArmor's files are in a directory of their own below /proc/self/attr (since Linux 5.1). */
 bool bsn_facts_apparmor_directory(void);
+/* Whether the mount that path is on is shared; a mount table that cannot be read says no. */
+bool bsn_facts_shared_mount(const char *path);
 
 #endif

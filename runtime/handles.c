@@ -170,8 +170,12 @@ int bsn_run_open_handles(struct bsn_run *run, struct basin_error *err)
 	for (size_t i = 0; i < plan->handle_count; i++)
 		run->handles[i] = -1;
 	for (size_t i = 0; i < plan->handle_count; i++) {
-		if (run->old_mounts && is_mount(plan->handles[i].kind))
+		if (run->old_mounts && is_mount(plan->handles[i].kind)) {
+			if (plan->handles[i].mount != NULL && plan->handles[i].mount->idmap)
+				return bsn_fail(err, BASIN_UNSUPPORTED, ENOSYS, "the idmapped mount at \"%s\" needs Linux 5.12",
+						plan->handles[i].mount->destination);
 			continue;
+		}
 		run->handles[i] = open_handle(run, &plan->handles[i], err);
 		if (run->handles[i] == -ENOSYS && is_mount(plan->handles[i].kind))
 			run->old_mounts = true;

@@ -171,7 +171,11 @@ static void plan_entry(struct bsn_plan *plan, const struct bsn_plan_request *req
 static void plan_root(struct bsn_plan *plan, const struct bsn_plan_request *request)
 {
 	struct bsn_op *op;
-	bsn_list_add_number(&plan->list, BSN_OP_PROPAGATE, MS_PRIVATE | MS_REC);
+	bool binds = false;
+	/* What is bound goes on hearing of the host's mounts below it. */
+	for (size_t i = 0; i < request->config->mount_count; i++)
+		binds |= request->config->mounts[i].bind;
+	bsn_list_add_number(&plan->list, BSN_OP_PROPAGATE, (binds ? MS_SLAVE : MS_PRIVATE) | MS_REC);
 	op = bsn_list_add_text(&plan->list, BSN_OP_ROOT, plan->root_path);
 	op->text[1] = op->text[0];
 	op->number[0] = request->config->rootfs_propagation & MS_PRIVATE ? MS_PRIVATE : MS_SLAVE;

@@ -64,6 +64,7 @@ struct bsn_plan {
 	bool console;    /* the child will send CONSOLE */
 	bool ready;      /* the child will send READY */
 	bool privileged; /* we may make detached mounts of the host's things */
+	bool live;       /* the child enters a container that runs, and sees nothing of the host */
 	struct bsn_list_builder list;
 	struct bsn_device *devices; /* all nodes of the container's /dev, the default ones and the config's */
 	size_t device_count;

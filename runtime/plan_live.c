@@ -13,6 +13,7 @@ int bsn_plan_make_live(const struct bsn_plan_live *request, struct bsn_plan **re
 		return r;
 	if (!config->namespaces[BSN_NS_MOUNT].given)
 		return bsn_fail(err, BASIN_USAGE, EINVAL, "the container has no mount namespace of its own");
+	plan->live = true;
 	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
 	bsn_plan_enter_container(plan, config);
 	/* Its root, as it is. */

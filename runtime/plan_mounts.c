@@ -195,6 +195,21 @@ static int plan_link(struct bsn_plan *plan, const char *source, const char *dest
 	return 1;
 }
 
+/*
+ * The child makes a bind itself where it can: mounts then have the order of the config, in mountinfo too. It cannot where it may not reach the
+ * source or map its ids, where its mounts would not be peers of the host's, and where it comes into a container that runs.
+ */
+static bool needs_handle(const struct bsn_plan *plan, const struct bsn_config *config, const struct bsn_mount *mount,
+			 const char *source)
+{
+	bool shared = false;
+	if (!plan->privileged)
+		return false;
+	for (size_t i = 0; i < mount->propagation_count; i++)
+		shared |= (mount->propagation[i] & MS_SHARED) != 0;
+	return plan->live || mount->idmap || config->namespaces[BSN_NS_USER].given || (shared && bsn_facts_shared_mount(source));
+}
+
 /* Where the source comes from: the host's, opened there; what is in the container already; or what the child may see. */
 static int plan_source(struct bsn_plan *plan, const struct bsn_config *config, const struct bsn_mount *mount, const char *source,
 		       struct bsn_op *op, struct basin_error *err)
@@ -214,7 +229,7 @@ static int plan_source(struct bsn_plan *plan, const struct bsn_config *config, c
 		return 0;
 	}
 	op->text[1] = bsn_list_text(&plan->list, source);
-	if (!plan->privileged)
+	if (!needs_handle(plan, config, mount, source))
 		return 0;
 	op->fd = bsn_plan_handle(plan, BSN_HANDLE_BIND, source, mount);
 	if (config->namespaces[BSN_NS_USER].given)

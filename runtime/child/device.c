@@ -114,6 +114,9 @@ int op_devices(struct child *child, const struct bsn_op *op)
 		child->devices = op->fd;
 		return sys_attach(op->fd, child->root);
 	}
+	/* Old kernels: there were none, the host's are used. */
+	if (child->devices < 0)
+		return 0;
 	r = (int)SYS1(fchdir, child->devices);
 	if (r >= 0)
 		r = (int)SYS2(umount2, ".", UNMOUNT_DETACH);

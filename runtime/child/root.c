@@ -106,7 +106,7 @@ int op_pivot(struct child *child, const struct bsn_op *op)
 	r = old < 0 ? old : (int)SYS1(fchdir, child->root);
 	if (r >= 0)
 		r = (int)SYS2(pivot_root, ".", ".");
-	/* The old root is now on top of the new one. PROPAGATE made all of it private: unmounting it stays in this namespace. */
+	/* The old root is now on top of the new one. PROPAGATE left it no peers: unmounting it stays in this namespace. */
 	if (r >= 0)
 		r = (int)SYS1(fchdir, old);
 	if (r >= 0)
