@@ -59,13 +59,24 @@ static uint64_t clone_flags(const struct bsn_config *config)
 	return flags;
 }
 
-static bool needs_fork(const struct bsn_config *config)
+static bool joins_any(const struct bsn_config *config)
 {
 	bool joins = false;
 	for (int kind = 0; kind < BSN_NAMESPACES; kind++)
-		joins |= kind != BSN_NS_USER && is_joined(config, kind);
+		joins |= is_joined(config, kind);
+	return joins;
+}
+
+static bool needs_fork(const struct bsn_config *config)
+{
 	return is_joined(config, BSN_NS_PID) || is_joined(config, BSN_NS_USER) || config->namespaces[BSN_NS_TIME].given ||
-	       (is_new(config, BSN_NS_USER) && joins);
+	       (is_new(config, BSN_NS_USER) && joins_any(config));
+}
+
+/* Of the first process where it forks: an ordinary user has the privileges that clocks take in a user namespace only. */
+static uint64_t first_flags(const struct bsn_config *config)
+{
+	return is_new(config, BSN_NS_USER) && !joins_any(config) ? CLONE_NEWUSER : 0;
 }
 
 static void plan_join(struct bsn_plan *plan, const struct bsn_config *config, enum bsn_namespace kind, int handle, uint16_t flags)
@@ -143,14 +154,14 @@ static void plan_entry(struct bsn_plan *plan, const struct bsn_plan_request *req
 	plan->user = user;
 	/* What the parent does meanwhile: maps and limits, cgroups of version 1, network devices. */
 	plan->waits_go = user || (request->legacy != NULL && request->legacy->count > 0) || config->net_devices.count > 0;
-	plan->clone_flags = plan->forks ? 0 : flags;
+	plan->clone_flags = plan->forks ? first_flags(config) : flags;
 	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
 	if (needs_proc(config))
 		bsn_list_add(&plan->list, BSN_OP_PROC)->fd = bsn_plan_handle(plan, BSN_HANDLE_PROC, "/proc", NULL);
 	plan_joins(plan, config);
 	plan_time(plan, config);
 	if (plan->forks)
-		bsn_list_add_number(&plan->list, BSN_OP_FORK, flags);
+		bsn_list_add_number(&plan->list, BSN_OP_FORK, flags & ~plan->clone_flags);
 	if (plan->waits_go)
 		bsn_list_add(&plan->list, BSN_OP_WAIT_GO);
 	if (user)

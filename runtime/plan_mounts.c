@@ -411,8 +411,9 @@ static int plan_new_mount(struct bsn_plan *plan, const struct bsn_config *config
 	op->number[1] = propagation_of(mount);
 	if (is_type(mount, "proc") || is_type(mount, "sysfs"))
 		op->flags |= BSN_OP_F_NO_FOLLOW;
-	/* sysfs belongs to a network namespace: one of another owner cannot be mounted, the host's is shown instead. */
-	if (is_type(mount, "sysfs") && config->namespaces[BSN_NS_USER].given)
+	/* sysfs belongs to a network namespace, cgroup2 to a cgroup namespace: one of another owner's cannot be mounted, and the host's is
+	 * shown instead. */
+	if ((is_type(mount, "sysfs") || is_cgroup(mount)) && config->namespaces[BSN_NS_USER].given)
 		op->flags |= BSN_OP_F_FALLBACK;
 	if (is_type(mount, "tmpfs") && !has_mode)
 		op->flags |= BSN_OP_F_INHERIT_MODE;
@@ -449,7 +450,7 @@ int bsn_plan_mounts(struct bsn_plan *plan, const struct bsn_plan_request *reques
 			r = plan_bind(plan, request, mount, err);
 		else if (is_type(mount, "cgroup") && request->legacy != NULL && request->legacy->count > 0)
 			plan_cgroup_legacy(plan, request, mount);
-		else if (is_cgroup(mount) && !config->namespaces[BSN_NS_CGROUP].given)
+		else if (is_cgroup(mount) && !config->namespaces[BSN_NS_CGROUP].given && plan->privileged)
 			plan_cgroup_bind(plan, mount);
 		else
 			r = plan_new_mount(plan, config, mount, err);

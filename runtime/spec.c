@@ -3,9 +3,7 @@
  * `basin spec`: the document that `runc spec` writes, as a start for one's own. Its ociVersion is the oldest that has all it uses, so that
  * every runtime reads it.
  */
-#include <linux/magic.h>
 #include <string.h>
-#include <sys/statfs.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -48,37 +46,25 @@ static const char linux_part[] =
  * of its own there are no devices to filter. */
 static const char rootless_sys[] = "{\"destination\":\"/sys\",\"type\":\"none\",\"source\":\"/sys\","
 				   "\"options\":[\"rbind\",\"nosuid\",\"noexec\",\"nodev\",\"ro\"]}";
-static const char rootless_namespaces[] = "[{\"type\":\"pid\"},{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"mount\"},"
-					  "{\"type\":\"cgroup\"},{\"type\":\"user\"}]";
 
 static json_t *constant(const char *text)
 {
 	return json_loads(text, 0, NULL);
 }
 
-/* As runc: where version 1 holds the cgroups, a container sees the host's names of them, and what is bound there needs that. */
-static void drop_cgroup_namespace(json_t *part)
+static void drop_namespace(json_t *part, const char *type)
 {
 	json_t *list = json_object_get(part, "namespaces");
 	for (size_t i = json_array_size(list); i-- > 0;)
-		if (strcmp(json_string_value(json_object_get(json_array_get(list, i), "type")), "cgroup") == 0)
+		if (strcmp(json_string_value(json_object_get(json_array_get(list, i), "type")), type) == 0)
 			json_array_remove(list, i);
-}
-
-static json_t *linux_section(void)
-{
-	struct statfs fs;
-	json_t *part = constant(linux_part);
-	if (part != NULL && statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type != CGROUP2_SUPER_MAGIC)
-		drop_cgroup_namespace(part);
-	return part;
 }
 
 static json_t *default_spec(void)
 {
 	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", "1.0.2", "process", constant(process), "root",
 			 "path", "rootfs", "readonly", 1, "hostname", "basin", "mounts", constant(mounts), "linux",
-			 linux_section());
+			 constant(linux_part));
 }
 
 static int make_rootless(json_t *spec)
@@ -91,14 +77,13 @@ static int make_rootless(json_t *spec)
 		for (size_t j = json_array_size(options); strcmp(destination, "/dev/pts") == 0 && j-- > 0;)
 			if (strcmp(json_string_value(json_array_get(options, j)), "gid=5") == 0)
 				json_array_remove(options, j);
-		/* Last: these two free what destination points to. */
+		/* Last: this frees what destination points to. */
 		if (strcmp(destination, "/sys") == 0)
 			json_array_set_new(list, i, constant(rootless_sys));
-		else if (strcmp(destination, "/sys/fs/cgroup") == 0)
-			json_array_remove(list, i);
 	}
 	json_object_del(part, "resources");
-	int r = json_object_set_new(part, "namespaces", constant(rootless_namespaces));
+	drop_namespace(part, "network");
+	int r = json_array_append_new(json_object_get(part, "namespaces"), json_pack("{s:s}", "type", "user"));
 	r |= json_object_set_new(part, "uidMappings",
 				 json_pack("[{s:i, s:I, s:i}]", "containerID", 0, "hostID", (json_int_t)geteuid(), "size", 1));
 	r |= json_object_set_new(part, "gidMappings",
@@ -109,11 +94,8 @@ static int make_rootless(json_t *spec)
 /* As runc and crun: where controllers are in version 1, a process's place in them is looked for by its whole path. */
 static int format(json_t *spec, char **ret_json, struct basin_error *err)
 {
-	json_t *namespaces = json_object_get(json_object_get(spec, "linux"), "namespaces");
-	bool legacy = bsn_legacy_host();
-	for (size_t i = json_array_size(namespaces); legacy && i-- > 0;)
-		if (strcmp(json_string_value(json_object_get(json_array_get(namespaces, i), "type")), "cgroup") == 0)
-			json_array_remove(namespaces, i);
+	if (bsn_legacy_host())
+		drop_namespace(json_object_get(spec, "linux"), "cgroup");
 	return bsn_json_format(spec, true, ret_json, err);
 }
 

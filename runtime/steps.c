@@ -3,16 +3,29 @@
 #include <linux/mount.h>
 #include <sys/xattr.h>
 
+#include "base/log.h"
 #include "base/sys.h"
 #include "runtime/apply.h"
 #include "runtime/facts.h"
 #include "runtime/legacy.h"
 #include "runtime/scope.h"
 
-/* An unprivileged user without a delegated cgroup runs without one, unless the config asked for something that needs it. */
-static bool can_do_without(const struct bsn_config *config)
+/* An unprivileged user without a delegated cgroup runs without one, unless the config asked for something that needs it, or names it. */
+static bool can_do_without(const struct bsn_run *run)
 {
-	return bsn_cgroup_resources_controllers(&config->resources) == 0 && !bsn_facts_host_root();
+	enum bsn_rootless rootless = run->container.runtime->rootless;
+	return bsn_cgroup_resources_controllers(&run->config->resources) == 0 && run->config->cgroups_path == NULL &&
+	       (rootless == BSN_ROOTLESS_TRUE || (rootless == BSN_ROOTLESS_AUTO && !bsn_facts_host_root()));
+}
+
+/* Killing such a container's init leaves the rest of it running, out of reach. */
+static int do_without(const struct bsn_run *run, int answer)
+{
+	const struct bsn_config *config = run->config;
+	if (!config->namespaces[BSN_NS_PID].given || config->namespaces[BSN_NS_PID].path != NULL)
+		bsn_warn("Creating a rootless container with no cgroup and no private pid namespace. Such configuration is strongly "
+			 "discouraged (as it is impossible to properly kill all container's processes)");
+	return answer;
 }
 
 /* An absolute cgroupsPath is one below the mount: cleaned of doubled slashes, and never leading upwards. */
@@ -51,7 +64,7 @@ static int intend_cgroup(void *data, struct bsn_str *value, struct basin_error *
 		return bsn_str_add(value, run->scope_cgroup);
 	int r = bsn_container_tree(&run->container, &tree, err);
 	if (r < 0)
-		return can_do_without(run->config) ? BSN_STEP_SKIP : r;
+		return can_do_without(run) ? do_without(run, BSN_STEP_SKIP) : r;
 	if (wanted != NULL && wanted[0] == '/') {
 		r = below_mount(wanted, path, err);
 		if (r >= 0 && !bsn_streq(tree->mount, "/sys/fs/cgroup") && bsn_legacy_frozen(path))
@@ -172,8 +185,8 @@ static int apply_cgroup(void *data, const char *value, struct basin_error *err)
 	struct bsn_run *run = data;
 	int r = run->scope != NULL ? take_scope(run, value, err) : make_cgroup(run, value, err);
 	bool refused = run->scope == NULL && (r == -EACCES || r == -EPERM || r == -EROFS);
-	if (refused && can_do_without(run->config))
-		return 0;
+	if (refused && can_do_without(run))
+		return do_without(run, 0);
 	if (refused && !bsn_facts_host_root())
 		return bsn_error_prefix(err,
 					"unable to apply cgroup configuration: rootless needs no limits + no cgrouppath when no "
