@@ -23,7 +23,8 @@ static int do_without(const struct bsn_run *run, int answer)
 {
 	const struct bsn_config *config = run->config;
 	if (!config->namespaces[BSN_NS_PID].given || config->namespaces[BSN_NS_PID].path != NULL)
-		bsn_warn("Creating a rootless container with no cgroup and no private pid namespace. Such configuration is strongly "
+		bsn_warn("Creating a rootless container with no cgroup and no private pid namespace. Such configuration is "
+			 "strongly "
 			 "discouraged (as it is impossible to properly kill all container's processes)");
 	return answer;
 }
