@@ -14,6 +14,8 @@
 #include "base/str.h"
 #include "base/sys.h"
 
+#define FIRST_READ 4096
+
 int bsn_open_beneath(int dirfd, const char *path, int flags, mode_t mode)
 {
 	return bsn_sys_openat2(dirfd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
@@ -26,13 +28,30 @@ int bsn_open_in_root(int rootfd, const char *path, int flags, mode_t mode)
 
 int bsn_read_fd(int fd, size_t max, char **ret_data, size_t *ret_length)
 {
+	char first[FIRST_READ];
 	auto_free char *data = NULL;
 	size_t room = 0;
 	size_t length = 0;
 
-	for (;;) {
+	/* Most files are small: their length is known before memory is asked for. */
+	while (length < sizeof(first)) {
+		ssize_t n = BSN_RETRY(read(fd, first + length, sizeof(first) - length));
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		length += (size_t)n;
+	}
+	if (length > max)
+		return -EFBIG;
+	room = length < sizeof(first) ? length + 1 : 4 * sizeof(first);
+	data = malloc(room);
+	if (data == NULL)
+		return -ENOMEM;
+	memcpy(data, first, length);
+	while (length >= sizeof(first)) {
 		if (room - length < 2) {
-			room = room == 0 ? 4096 : room * 2;
+			room *= 2;
 			char *more = realloc(data, room);
 			if (more == NULL)
 				return -ENOMEM;

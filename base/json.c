@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "base/json_memory.h"
 #include "base/str.h"
 
 #define JSON_MAX ((size_t)16 * 1024 * 1024)
@@ -53,6 +54,7 @@ static json_t *parse_with_big_integers(const char *text, size_t length, json_err
 int bsn_json_parse(const char *text, size_t length, const char *name, json_t **ret_json, struct basin_error *err)
 {
 	json_error_t problem;
+	bsn_json_memory();
 	if (length > JSON_MAX)
 		return bsn_fail(err, BASIN_USAGE, EFBIG, "\"%s\" is larger than 16 MiB", name);
 	json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
@@ -75,12 +77,20 @@ int bsn_json_read(int dirfd, const char *path, json_t **ret_json, struct basin_e
 	return bsn_json_parse(text, length, path, ret_json, err);
 }
 
+static int add_text(const char *text, size_t length, void *data)
+{
+	return bsn_str_add_bytes(data, text, length);
+}
+
+/* Into memory of ours: what json_dumps returns is the library's to free. */
 int bsn_json_format(const json_t *json, bool pretty, char **ret_text, struct basin_error *err)
 {
-	char *text = json_dumps(json, (pretty ? JSON_INDENT(2) : JSON_COMPACT) | JSON_ENCODE_ANY);
-	if (text == NULL)
+	auto_str struct bsn_str text = { 0 };
+	int r = json_dump_callback(json, add_text, &text, (pretty ? JSON_INDENT(2) : JSON_COMPACT) | JSON_ENCODE_ANY);
+	char *whole = r == 0 ? bsn_str_give(&text) : NULL;
+	if (whole == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot format JSON");
-	*ret_text = text;
+	*ret_text = whole;
 	return 0;
 }
 

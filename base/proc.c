@@ -27,7 +27,7 @@ int bsn_process_identify(pid_t pid, struct bsn_process *ret_process)
 	char path[32];
 	char stat[1024];
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	auto_fd int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -ESRCH;
 	ssize_t n = BSN_RETRY(read(fd, stat, sizeof(stat) - 1));

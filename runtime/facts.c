@@ -19,10 +19,12 @@
 
 bool bsn_facts_capable(int capability)
 {
+	static struct __user_cap_data_struct data[2];
+	static bool known;
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { { 0 } };
-	if (syscall(SYS_capget, &header, data) < 0)
+	if (!known && syscall(SYS_capget, &header, data) < 0)
 		return false;
+	known = true;
 	return (data[capability / 32].effective >> (capability % 32) & 1) != 0;
 }
 
@@ -43,7 +45,7 @@ bool bsn_facts_apparmor_directory(void)
 	return access("/proc/self/attr/apparmor/exec", F_OK) == 0;
 }
 
-bool bsn_facts_initial_user_namespace(void)
+static bool read_initial(void)
 {
 	auto_free char *map = NULL;
 	unsigned long inside;
@@ -52,6 +54,14 @@ bool bsn_facts_initial_user_namespace(void)
 	if (bsn_read_file(AT_FDCWD, "/proc/self/uid_map", 4096, &map, NULL) < 0)
 		return true;
 	return sscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 && count == 4294967295UL;
+}
+
+bool bsn_facts_initial_user_namespace(void)
+{
+	static int initial = -1;
+	if (initial < 0)
+		initial = read_initial();
+	return initial;
 }
 
 bool bsn_facts_host_root(void)

@@ -15,9 +15,9 @@
 #include <linux/sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -169,11 +169,9 @@ int bsn_child_start(const struct bsn_child_start *start, struct bsn_child *child
 	if (image < 0)
 		return image;
 	handover.image = image;
-	void *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	if (stack == MAP_FAILED)
-		return bsn_fail_sys(err, errno, "cannot make a stack");
-	long pid = bsn_clone_shared(&args, stack, STACK_SIZE, become_child, &handover);
-	munmap(stack, STACK_SIZE);
+	/* One is enough: we sleep until the child has left it, and there are no threads. */
+	static _Alignas(16) unsigned char stack[STACK_SIZE];
+	long pid = bsn_clone_shared(&args, stack, sizeof(stack), become_child, &handover);
 	return cloned(child, &handover, pid, pidfd, err);
 }
 
