@@ -250,6 +250,11 @@ int bsn_cgroup_devices_build(const struct bsn_device_rule *rules, size_t count, 
 			     struct basin_error *err);
 /* Attaches the resources' rules with the default ones behind them: what a container is confined to. */
 int bsn_cgroup_devices_confine(int fd, const struct bsn_cgroup_resources *resources, struct basin_error *err);
+/* The same for a container's new cgroup; shares the program of those that have the default rules alone. */
+int bsn_cgroup_devices_confine_new(const struct bsn_cgroup_tree *tree, int fd, const struct bsn_cgroup_resources *resources,
+				   struct basin_error *err);
+/* Where that program is kept, below the base. */
+#define BSN_CGROUP_DEVICES "devices-1"
 /* Puts the filter on the cgroup, in place of one that was put there before, without a moment in which neither holds. */
 int bsn_cgroup_devices_attach(int fd, const struct bsn_device_rule *rules, size_t count, struct basin_error *err);
 

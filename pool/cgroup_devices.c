@@ -9,9 +9,15 @@
  * that names it, also where one rule names reading and another writing. What no rule decides is denied. A rule for everything
  * ("a") decides all that is left, so what stands before it in the list never matters.
  *
+ * Loading a program takes longer than making a cgroup, and nearly every container has the same one. So it is kept on an empty cgroup
+ * beside the containers' (BSN_CGROUP_DEVICES, which only root can change), and put from there on a new container's. The name has a
+ * number: a program that answers otherwise gets the next one, and the old one is not found any more.
+ *
  * At an update the new program takes the place of the old one in one call (BPF_F_REPLACE). Ours is known by its name among those
  * that others (systemd) put there.
  */
+#include <fcntl.h>
+#include <limits.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -263,6 +269,21 @@ static int detach(int cgroup, int program, struct basin_error *err)
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot take the device filter off the cgroup") : 0;
 }
 
+/* former: the one that it takes the place of, or -1. */
+static int attach(int fd, int program, int former, struct basin_error *err)
+{
+	union bpf_attr attr = { .target_fd = (uint32_t)fd,
+				.attach_bpf_fd = (uint32_t)program,
+				.attach_type = BPF_CGROUP_DEVICE,
+				.attach_flags = BPF_F_ALLOW_MULTI };
+	if (former >= 0) {
+		attr.attach_flags |= BPF_F_REPLACE;
+		attr.replace_bpf_fd = (uint32_t)former;
+	}
+	int r = bsn_sys_bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
+	return r < 0 ? bsn_fail_sys(err, -r, "cannot put the device filter on the cgroup") : 0;
+}
+
 int bsn_cgroup_devices_attach(int fd, const struct bsn_device_rule *rules, size_t count, struct basin_error *err)
 {
 	auto_free struct bpf_insn *insns = NULL;
@@ -274,18 +295,7 @@ int bsn_cgroup_devices_attach(int fd, const struct bsn_device_rule *rules, size_
 	if (insn_count == 0)
 		return former >= 0 ? detach(fd, former, err) : 0;
 	auto_fd int program = load(insns, insn_count, err);
-	if (program < 0)
-		return program;
-	union bpf_attr attr = { .target_fd = (uint32_t)fd,
-				.attach_bpf_fd = (uint32_t)program,
-				.attach_type = BPF_CGROUP_DEVICE,
-				.attach_flags = BPF_F_ALLOW_MULTI };
-	if (former >= 0) {
-		attr.attach_flags |= BPF_F_REPLACE;
-		attr.replace_bpf_fd = (uint32_t)former;
-	}
-	r = bsn_sys_bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
-	return r < 0 ? bsn_fail_sys(err, -r, "cannot put the device filter on the cgroup") : 0;
+	return program < 0 ? program : attach(fd, program, former, err);
 }
 
 int bsn_cgroup_devices_confine(int fd, const struct bsn_cgroup_resources *resources, struct basin_error *err)
@@ -298,4 +308,47 @@ int bsn_cgroup_devices_confine(int fd, const struct bsn_cgroup_resources *resour
 		memcpy(rules, resources->devices, resources->device_count * sizeof(*rules));
 	memcpy(rules + resources->device_count, default_devices, sizeof(default_devices));
 	return bsn_cgroup_devices_attach(fd, rules, resources->device_count + usual, err);
+}
+
+/* --- the program that nearly all have --- */
+
+/* Whether the rules leave a container what every container may use and no more. */
+static bool is_usual(const struct bsn_cgroup_resources *resources)
+{
+	for (size_t i = 0; i < resources->device_count; i++)
+		if (resources->devices[i].allow || resources->devices[i].type != 'a' || resources->devices[i].access != ALL_ACCESS)
+			return false;
+	return true;
+}
+
+static int keep(const struct bsn_cgroup_tree *tree, const char *path, int cgroup)
+{
+	int fd = -1;
+	auto_fd int program = find_attached(cgroup);
+	int r = program < 0 ? program : bsn_cgroup_ensure(tree, path, NULL, NULL);
+	if (r >= 0)
+		r = bsn_cgroup_open(tree, path, &fd, NULL);
+	auto_fd int keeper = fd;
+	return r < 0 ? r : attach(keeper, program, -1, NULL);
+}
+
+int bsn_cgroup_devices_confine_new(const struct bsn_cgroup_tree *tree, int fd, const struct bsn_cgroup_resources *resources,
+				   struct basin_error *err)
+{
+	char path[PATH_MAX];
+	if (!is_usual(resources) || bsn_cgroup_path(tree, BSN_CGROUP_DEVICES, path, sizeof(path), NULL) < 0)
+		return bsn_cgroup_devices_confine(fd, resources, err);
+	auto_fd int keeper = bsn_sys_openat(tree->fd, path, O_RDONLY | O_DIRECTORY, 0);
+	auto_fd int program = keeper < 0 ? keeper : find_attached(keeper);
+	if (program >= 0) {
+		/* One that was there before, and is taken over, may have a filter. */
+		auto_fd int former = find_attached(fd);
+		if (former < 0)
+			return attach(fd, program, -1, err);
+	}
+	int r = bsn_cgroup_devices_confine(fd, resources, err);
+	/* For the next one; where it cannot be kept, each loads its own. */
+	if (r >= 0)
+		(void)keep(tree, path, fd);
+	return r;
 }

@@ -206,7 +206,7 @@ static int apply_cgroup(void *data, const char *value, struct basin_error *err)
 	/* In a user namespace BPF on a cgroup is not to be had, and device nodes are not to be made. */
 	if (!bsn_facts_host_root())
 		return 0;
-	return bsn_cgroup_devices_confine(run->cgroup, &run->config->resources, err);
+	return bsn_cgroup_devices_confine_new(&run->container.tree, run->cgroup, &run->config->resources, err);
 }
 
 static int undo_cgroup(void *world, const char *value, struct basin_error *err)

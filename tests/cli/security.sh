@@ -90,3 +90,16 @@ bundle '["sh", "-c", "cat /proc/sysrq-trigger; echo b >/proc/sysrq-trigger; echo
 run "$BASIN" run -b "$B" c1
 is "privileged acts are refused inside" "$OUT" "done"
 nok "nothing came of them" test -e "$ROOTFS/tmp/sda"
+
+# The filter of devices: the first container loads it, the next ones have the same program; one with rules of its own has another.
+for n in first second third; do
+	bundle '["sh", "-c", "mknod /tmp/fuse-'$n' c 10 229; (: <>/tmp/fuse-'$n') 2>/dev/null && echo open; : >/dev/null && echo null"]' '.root.readonly = false | .process.capabilities |= map_values(. + ["CAP_MKNOD"])'
+	run "$BASIN" run -b "$B" "devices-$n"
+	is "a $n container opens the devices that all may, and no other" "$OUT" null
+done
+bundle '["sh", "-c", "mknod /tmp/fuse-own c 10 229; : <>/tmp/fuse-own; echo $?"]' '.root.readonly = false | .process.capabilities |= map_values(. + ["CAP_MKNOD"]) | .linux.resources.devices += [{allow: true, type: "c", major: 10, minor: 229, access: "rwm"}]'
+run "$BASIN" run -b "$B" devices-own
+nok "one with a rule of its own is not held by that filter" grep -q 'not permitted' <<<"$ERR"
+bundle '["sh", "-c", "(: <>/tmp/fuse-first) 2>/dev/null && echo open; : >/dev/null && echo null"]' '.'
+run "$BASIN" run -b "$B" devices-last
+is "and the next one is" "$OUT" null

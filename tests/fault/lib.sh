@@ -16,7 +16,7 @@ BASIN=$BUILD/basin
 # What basin may leave nowhere: processes, cgroups, mounts, links, rules, loop devices, files, rows.
 host() {
 	pgrep -l "^(basin|sleep)" | cut -d" " -f2 | sort
-	find "$BASIN_CGROUP_ROOT" -mindepth 1 -type d ! -name monitor
+	find "$BASIN_CGROUP_ROOT" -mindepth 1 -type d ! -name monitor ! -name "devices-*"
 	# Not what others have mounted below /tmp: it goes with their directories.
 	cut -d' ' -f3- /proc/self/mountinfo | grep -vE "^[^ ]+ [^ ]+ /(var/)?tmp/"
 	grep -F " $T" /proc/self/mountinfo | cut -d' ' -f3-

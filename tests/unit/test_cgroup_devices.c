@@ -223,6 +223,24 @@ static int open_in(int cgroup, const char *path)
 	return WEXITSTATUS(status);
 }
 
+/* The program of the default rules is kept under a name: when it changes, so must BSN_CGROUP_DEVICES, and then the sum here. */
+static void the_kept_program_has_its_name(void **state)
+{
+	(void)state;
+	size_t count;
+	size_t insn_count;
+	struct bpf_insn *insns = NULL;
+	uint64_t sum = 0xcbf29ce484222325u;
+	const struct bsn_device_rule *rules = bsn_cgroup_default_devices(&count);
+	assert_int_equal(bsn_cgroup_devices_build(rules, count, &insns, &insn_count, NULL), 0);
+	const unsigned char *bytes = (const unsigned char *)insns;
+	for (size_t i = 0; i < insn_count * sizeof(*insns); i++)
+		sum = (sum ^ bytes[i]) * 0x100000001b3u;
+	free(insns);
+	assert_string_equal(BSN_CGROUP_DEVICES, "devices-1");
+	assert_int_equal(sum, 0xaee927b2fc257b34u);
+}
+
 static void on_a_real_cgroup(void **state)
 {
 	(void)state;
@@ -267,6 +285,7 @@ int main(void)
 		cmocka_unit_test(everything),
 		cmocka_unit_test(bad_rules),
 		cmocka_unit_test(every_rule_against_a_model),
+		cmocka_unit_test(the_kept_program_has_its_name),
 		cmocka_unit_test(on_a_real_cgroup),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
