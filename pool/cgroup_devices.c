@@ -316,7 +316,8 @@ int bsn_cgroup_devices_confine(int fd, const struct bsn_cgroup_resources *resour
 static bool is_usual(const struct bsn_cgroup_resources *resources)
 {
 	for (size_t i = 0; i < resources->device_count; i++)
-		if (resources->devices[i].allow || resources->devices[i].type != 'a' || resources->devices[i].access != ALL_ACCESS)
+		if (resources->devices[i].allow || resources->devices[i].type != 'a' ||
+		    resources->devices[i].access != ALL_ACCESS)
 			return false;
 	return true;
 }
