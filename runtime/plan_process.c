@@ -193,6 +193,23 @@ bool bsn_plan_keeps_groups(const struct bsn_config *config)
 	return value != NULL && !bsn_streq(value, "0");
 }
 
+/* Whoever writes a map of one id by himself has to give up setgroups(2) before. */
+static bool has_setgroups(const struct bsn_plan *plan, const struct bsn_config *config)
+{
+	return plan->privileged || !config->namespaces[BSN_NS_USER].given || config->gid_maps.count != 1 ||
+	       config->gid_maps.of[0].size != 1;
+}
+
+static int check_groups(const struct bsn_plan *plan, const struct bsn_plan_process *request, struct basin_error *err)
+{
+	if (request->process->group_count == 0 || has_setgroups(plan, request->config) || bsn_plan_keeps_groups(request->config))
+		return 0;
+	return bsn_fail(
+		err, BASIN_USAGE, EPERM,
+		"process.user.additionalGids: cannot set any additional groups in a rootless container of one group (map more in "
+		"linux.gidMappings)");
+}
+
 static void plan_user(struct bsn_plan *plan, const struct bsn_plan_process *request)
 {
 	const struct bsn_process_config *process = request->process;
@@ -204,9 +221,8 @@ static void plan_user(struct bsn_plan *plan, const struct bsn_plan_process *requ
 	op->number[1] = process->gid;
 	op->text[0] = groups;
 	op->count = (uint32_t)process->group_count;
-	/* An unprivileged maker of a user namespace had to give up setgroups(2). */
-	if (request->config->namespaces[BSN_NS_USER].given && !plan->privileged)
-		op->flags = process->group_count == 0 ? BSN_OP_F_NO_GROUPS : BSN_OP_F_TRY;
+	if (request->config->namespaces[BSN_NS_USER].given && !plan->privileged && process->group_count == 0)
+		op->flags = BSN_OP_F_NO_GROUPS;
 	if (bsn_plan_keeps_groups(request->config))
 		op->flags = BSN_OP_F_NO_GROUPS;
 }
@@ -318,6 +334,8 @@ int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *reque
 	if (!payload && !request->init)
 		return bsn_fail(err, BASIN_USAGE, EINVAL, "process.args: must not be empty");
 	int r = check_labels(process, err);
+	if (r >= 0)
+		r = check_groups(plan, request, err);
 	if (r < 0)
 		return r;
 	const char *cwd = process->cwd != NULL ? process->cwd : "/";

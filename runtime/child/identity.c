@@ -64,7 +64,7 @@ int op_user(struct child *child, const struct bsn_op *op)
 	if (r >= 0 && !(op->flags & BSN_OP_F_NO_GROUPS)) {
 		r = (int)SYS2(setgroups, op->count, op_bytes(child, op, 0));
 		/* Where an unprivileged maker of a user namespace had to give it up there is no way to drop groups either. */
-		if (r == -EPERM && (op->count == 0 || op->flags & BSN_OP_F_TRY))
+		if (r == -EPERM && op->count == 0)
 			r = 0;
 		if (r < 0)
 			return fail(child, r, "cannot set process.user.additionalGids", NULL, NULL, NULL);
