@@ -26,6 +26,7 @@
 #include "runtime/net_device.h"
 #include "runtime/notify.h"
 #include "runtime/receiver.h"
+#include "runtime/resctrl.h"
 #include "runtime/seccomp.h"
 
 #define CONFIG_MAX (16 << 20)
@@ -271,6 +272,16 @@ static int move_devices(const struct bsn_run *run, struct basin_error *err)
 	return bsn_net_devices_move(devices, ns, err);
 }
 
+static int enter_resctrl(const struct bsn_run *run, struct basin_error *err)
+{
+	if (run->record == NULL || bsn_record_value(run->record, "resctrl") == NULL)
+		return 0;
+	auto_fd int root = bsn_resctrl_open();
+	if (root < 0)
+		return bsn_fail_sys(err, -root, "linux.intelRdt: resctrl is gone");
+	return bsn_resctrl_enter(root, &run->config->intel_rdt, run->options->id, run->child.pid, err);
+}
+
 static int go(struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err)
 {
 	int r = 0;
@@ -282,6 +293,8 @@ static int go(struct bsn_run *run, const struct bsn_process_config *process, str
 		r = bsn_legacy_join(&run->legacy, run->child.pid, err);
 	if (r >= 0)
 		r = move_devices(run, err);
+	if (r >= 0)
+		r = enter_resctrl(run, err);
 	return r < 0 ? r : bsn_child_send(run->child.channel, BSN_MESSAGE_GO, -1, err);
 }
 

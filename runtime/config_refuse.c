@@ -19,10 +19,5 @@ static int refuse_handler(const struct bsn_config *config, struct basin_error *e
 
 int bsn_config_refuse(const struct bsn_config *config, struct basin_error *err)
 {
-	int r = refuse_handler(config, err);
-	if (r < 0)
-		return r;
-	if (config->intel_rdt.given)
-		return refuse(err, "linux.intelRdt: cache and bandwidth allocation is not supported");
-	return 0;
+	return refuse_handler(config, err);
 }

@@ -23,7 +23,7 @@ enum {
 	SYSTEMD_USER = 1,
 	APPARMOR = 1,
 	SELINUX = 0,
-	INTEL_RDT = 0,
+	INTEL_RDT = 1,
 	NET_DEVICES = 1,
 	CHECKPOINT = 0,
 };

@@ -153,7 +153,8 @@ static void plan_entry(struct bsn_plan *plan, const struct bsn_plan_request *req
 	plan->forks = needs_fork(config);
 	plan->user = user;
 	/* What the parent does meanwhile: maps and limits, cgroups of version 1, network devices. */
-	plan->waits_go = user || (request->legacy != NULL && request->legacy->count > 0) || config->net_devices.count > 0;
+	plan->waits_go = user || (request->legacy != NULL && request->legacy->count > 0) || config->net_devices.count > 0 ||
+			 config->intel_rdt.given;
 	plan->clone_flags = plan->forks ? first_flags(config) : flags;
 	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
 	if (needs_proc(config))
@@ -342,14 +343,11 @@ static int make_plan(struct bsn_plan *plan, const struct bsn_plan_request *reque
 /* What the parser reads and this runtime cannot do yet is refused, never passed over. */
 static int check_supported(const struct bsn_config *config, struct basin_error *err)
 {
-	const char *what = NULL;
 	if (!config->namespaces[BSN_NS_MOUNT].given)
 		return bsn_fail(
 			err, BASIN_USAGE, EINVAL,
 			"linux.namespaces: a container needs a mount namespace (without one its mounts would be the host's)");
-	if (config->intel_rdt.given)
-		what = "linux.intelRdt: cache allocation";
-	return what == NULL ? 0 : bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP, "%s is not supported by this version", what);
+	return 0;
 }
 
 int bsn_plan_make(const struct bsn_plan_request *request, struct bsn_plan **ret_plan, struct basin_error *err)

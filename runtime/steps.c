@@ -8,6 +8,7 @@
 #include "runtime/apply.h"
 #include "runtime/facts.h"
 #include "runtime/legacy.h"
+#include "runtime/resctrl.h"
 #include "runtime/scope.h"
 
 /* An unprivileged user without a delegated cgroup runs without one, unless the config asked for something that needs it, or names it. */
@@ -235,5 +236,6 @@ const struct bsn_step bsn_container_steps[] = {
 	{ "scope", bsn_scope_intend, bsn_scope_apply, bsn_scope_undo },
 	{ "cgroup-v1", bsn_legacy_intend, bsn_legacy_apply, bsn_legacy_undo },
 	{ "cgroup", intend_cgroup, apply_cgroup, undo_cgroup },
+	{ "resctrl", bsn_resctrl_intend, bsn_resctrl_apply, bsn_resctrl_undo },
 };
 const size_t bsn_container_step_count = sizeof(bsn_container_steps) / sizeof(bsn_container_steps[0]);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "runtime/config_parse.h"
 #include "runtime/legacy.h"
+#include "runtime/resctrl.h"
 #include "runtime/scope.h"
 
 /* The document as the kernel's values; released by the caller with bsn_cgroup_resources_release. */
@@ -74,6 +75,34 @@ static int apply(struct bsn_container *container, struct bsn_state *state, int c
 	return r < 0 ? r : bsn_json_write(container->dir, "config.json", config->json, false, err);
 }
 
+static const char *value_of(const struct bsn_update_options *options, const char *option)
+{
+	for (size_t i = 0; i < options->value_count; i++)
+		if (bsn_streq(options->values[i].option, option) && options->values[i].value[0] != '\0')
+			return options->values[i].value;
+	return NULL;
+}
+
+/* Caches and memory bandwidth belong to resctrl and not to a cgroup. */
+static int update_resctrl(const struct bsn_container *container, const struct bsn_config *config,
+			  const struct bsn_update_options *options, struct basin_error *err)
+{
+	const char *l3 = value_of(options, "l3-cache-schema");
+	const char *mb = value_of(options, "mem-bw-schema");
+	if (l3 == NULL && mb == NULL)
+		return 0;
+	auto_fd int root = bsn_resctrl_open();
+	if (root < 0)
+		return bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP,
+				"Intel RDT/%s is not enabled: mount resctrl on a processor that has it",
+				l3 != NULL ? "CAT: l3 cache schema" : "MBA: memory bandwidth schema");
+	if (!config->intel_rdt.given)
+		return bsn_fail(err, BASIN_CONFLICT, EINVAL,
+				"container \"%s\" has no group in resctrl: make it with linux.intelRdt in its config",
+				container->id);
+	return bsn_resctrl_update(root, &config->intel_rdt, container->id, l3, mb, err);
+}
+
 static int update_running(struct bsn_container *container, struct bsn_state *state, const struct bsn_update_options *options,
 			  struct basin_error *err)
 {
@@ -92,6 +121,8 @@ static int update_running(struct bsn_container *container, struct bsn_state *sta
 		r = bsn_container_config(container, &config, err);
 	if (r >= 0)
 		r = bsn_update_parse(options, config->oci_version, &update, err);
+	if (r >= 0)
+		r = update_resctrl(container, config, options, err);
 	if (r >= 0)
 		r = apply(container, state, cgroup, config, update, err);
 	bsn_config_free(config);

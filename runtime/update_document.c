@@ -96,19 +96,10 @@ static json_t *section_of(json_t *object, const char *key)
 	return section;
 }
 
-/* Caches and memory bandwidth belong to resctrl and not to a cgroup. */
-static int refuse_resctrl(const char *option, struct basin_error *err)
-{
-	bool cache = bsn_streq(option, "l3-cache-schema");
-	return bsn_fail(err, BASIN_UNSUPPORTED, EOPNOTSUPP,
-			"Intel RDT/%s is not enabled: mount resctrl on a processor that has it",
-			cache ? "CAT: l3 cache schema" : "MBA: memory bandwidth schema");
-}
-
 static int add_value(json_t *update, const struct bsn_update_value *value, struct basin_error *err)
 {
 	if (bsn_streq(value->option, "l3-cache-schema") || bsn_streq(value->option, "mem-bw-schema"))
-		return refuse_resctrl(value->option, err);
+		return 0; /* resctrl's, not a cgroup's: runtime/update.c */
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		if (!bsn_streq(places[i].option, value->option))
 			continue;

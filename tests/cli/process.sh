@@ -122,5 +122,13 @@ if [ -r /proc/keys ]; then
 else
 	skip "the session keyring is the container's" "this kernel has no keys"
 fi
+if [ "$(stat -f -c %T /sys/fs/resctrl 2>/dev/null)" != resctrl ]; then
+	refused_config "cache shares where there are none" 'Intel RDT/CAT is not enabled' '.linux.intelRdt = {l3CacheSchema: "L3:0=f"}'
+	refused_config "bandwidth shares" 'Intel RDT/MBA is not enabled' '.linux.intelRdt = {memBwSchema: "MB:0=10"}'
+	refused_config "a class that cannot be there" 'resctrl is not mounted' '.linux.intelRdt = {closID: "gold"}'
+	run_bundle 'echo runs' '.linux.intelRdt = {}'
+	is "nothing asked, nothing wanted" "$OUT" runs
+fi
+refused_config "a class that is a path" 'linux.intelRdt.closID' '.linux.intelRdt = {closID: "../x"}'
 refused_config "a setting of the host's network" 'not allowed in host network namespace' '(.linux.namespaces[] | select(.type == "network")).path = "/proc/self/ns/net" | .linux.sysctl = {"net.ipv4.ip_forward": "1"}'
 refused_config "a label where there is no SELinux" 'selinux is disabled or not supported' '.process.selinuxLabel = "a:b:c:s0"'

@@ -225,7 +225,7 @@ static void what_is_not_done_is_refused_by_its_path(void **state)
 {
 	(void)state;
 	static const struct mistake refused[] = {
-		{ "linux.intelRdt", "{\"closID\":\"a\"}", "linux.intelRdt: " },
+		{ "annotations", "{\"run.oci.handler\":\"krun\"}", "annotations[\"run.oci.handler\"]" },
 	};
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		struct bsn_config *config = NULL;

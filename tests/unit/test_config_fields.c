@@ -202,5 +202,6 @@ int main(void)
 		cmocka_unit_test(every_field_is_read),
 		cmocka_unit_test(unknown_fields_are_ignored),
 	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, load, unload);
 }
