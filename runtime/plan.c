@@ -184,10 +184,11 @@ static void plan_root(struct bsn_plan *plan, const struct bsn_plan_request *requ
 {
 	struct bsn_op *op;
 	bool binds = false;
-	/* What is bound goes on hearing of the host's mounts below it. */
+	/* What is bound goes on hearing of the host's mounts below it. The host's own mounts stay what they are. */
 	for (size_t i = 0; i < request->config->mount_count; i++)
 		binds |= request->config->mounts[i].bind;
-	bsn_list_add_number(&plan->list, BSN_OP_PROPAGATE, (binds ? MS_SLAVE : MS_PRIVATE) | MS_REC);
+	if (is_new(request->config, BSN_NS_MOUNT))
+		bsn_list_add_number(&plan->list, BSN_OP_PROPAGATE, (binds ? MS_SLAVE : MS_PRIVATE) | MS_REC);
 	op = bsn_list_add_text(&plan->list, BSN_OP_ROOT, plan->root_path);
 	op->text[1] = op->text[0];
 	op->number[0] = request->config->rootfs_propagation & MS_PRIVATE ? MS_PRIVATE : MS_SLAVE;
@@ -252,6 +253,18 @@ static void plan_console(struct bsn_plan *plan, const struct bsn_process_config 
 	op->flags = bind ? BSN_OP_F_BIND : 0;
 }
 
+/* By pivot_root into a namespace of its own; in the host's only the root of the process can change. */
+static int plan_way_in(struct bsn_plan *plan, const struct bsn_plan_request *request, struct basin_error *err)
+{
+	if (!is_new(request->config, BSN_NS_MOUNT)) {
+		bsn_list_add(&plan->list, BSN_OP_CHROOT);
+		return 0;
+	}
+	int r = request->no_pivot ? bsn_plan_hide(plan, err) : 0;
+	bsn_list_add(&plan->list, BSN_OP_PIVOT)->flags = request->no_pivot ? BSN_OP_F_MOVE : 0;
+	return r;
+}
+
 /* What is made in the mount namespace, and then the way into it. */
 static int plan_filesystem(struct bsn_plan *plan, const struct bsn_plan_request *request, struct basin_error *err)
 {
@@ -268,13 +281,10 @@ static int plan_filesystem(struct bsn_plan *plan, const struct bsn_plan_request 
 	plan_hook_ops(plan, config);
 	plan_console(plan, &config->process, true, request->console_sent);
 	bsn_plan_masks(plan, config);
-	r = request->no_pivot ? bsn_plan_hide(plan, err) : 0;
-	if (r < 0)
-		return r;
-	bsn_list_add(&plan->list, BSN_OP_PIVOT)->flags = request->no_pivot ? BSN_OP_F_MOVE : 0;
-	if (config->rootfs_propagation != 0)
+	r = plan_way_in(plan, request, err);
+	if (r >= 0 && config->rootfs_propagation != 0)
 		bsn_list_add_number(&plan->list, BSN_OP_ROOT_PROPAGATE, config->rootfs_propagation);
-	return 0;
+	return r;
 }
 
 static int find_root(struct bsn_plan *plan, const struct bsn_plan_request *request, struct basin_error *err)
@@ -324,7 +334,7 @@ static int make_plan(struct bsn_plan *plan, const struct bsn_plan_request *reque
 		return r;
 	plan_entry(plan, request);
 	/* A mount namespace that is joined is used as it is. */
-	if (is_new(config, BSN_NS_MOUNT))
+	if (!is_joined(config, BSN_NS_MOUNT))
 		r = plan_filesystem(plan, request, err);
 	if (r < 0)
 		return r;
@@ -343,10 +353,9 @@ static int make_plan(struct bsn_plan *plan, const struct bsn_plan_request *reque
 /* What the parser reads and this runtime cannot do yet is refused, never passed over. */
 static int check_supported(const struct bsn_config *config, struct basin_error *err)
 {
-	if (!config->namespaces[BSN_NS_MOUNT].given)
-		return bsn_fail(
-			err, BASIN_USAGE, EINVAL,
-			"linux.namespaces: a container needs a mount namespace (without one its mounts would be the host's)");
+	if (!config->namespaces[BSN_NS_MOUNT].given && config->masked_paths.count + config->readonly_paths.count > 0)
+		return bsn_fail(err, BASIN_USAGE, EINVAL,
+				"linux.maskedPaths: unable to restrict sys entries without a private mount namespace");
 	return 0;
 }
 

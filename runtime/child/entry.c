@@ -52,6 +52,7 @@ static const struct row operations[BSN_OP_CODES] = {
 	[BSN_OP_READ_ONLY] = { op_read_only, "cannot make read-only" },
 	[BSN_OP_HIDE] = { op_hide, "cannot hide the host's" },
 	[BSN_OP_PIVOT] = { op_pivot, "cannot change the root" },
+	[BSN_OP_CHROOT] = { op_chroot, "cannot change the root" },
 	[BSN_OP_CHDIR] = { op_chdir, "cannot change to the directory" },
 	[BSN_OP_SCHEDULER] = { op_scheduler, "cannot set process.scheduler" },
 	[BSN_OP_IO_PRIORITY] = { op_io_priority, "cannot set process.ioPriority" },

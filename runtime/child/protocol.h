@@ -108,6 +108,7 @@ enum bsn_op_code {
 	BSN_OP_READ_ONLY, /* T0; nothing there is fine */
 	BSN_OP_HIDE,      /* T0: the host's mount there is taken away, or covered */
 	BSN_OP_PIVOT,     /* F_MOVE: by MS_MOVE and chroot, where pivot_root cannot work */
+	BSN_OP_CHROOT,    /* the same in the host's mount namespace */
 	/* --- the process --- */
 	BSN_OP_CHDIR,         /* T0; refused when it is outside the root; F_TRY: a later one will solve EACCES */
 	BSN_OP_SCHEDULER,     /* T0 a struct sched_attr, C its size; T1 what EPERM means, in words */

@@ -89,6 +89,16 @@ static void close_ours(struct child *child)
 	}
 }
 
+int op_chroot(struct child *child, const struct bsn_op *op)
+{
+	(void)op;
+	close_ours(child);
+	int r = (int)SYS1(fchdir, child->root);
+	if (r >= 0)
+		r = (int)SYS1(chroot, ".");
+	return r < 0 ? r : (int)SYS1(chdir, "/");
+}
+
 int op_pivot(struct child *child, const struct bsn_op *op)
 {
 	int r;
@@ -98,9 +108,7 @@ int op_pivot(struct child *child, const struct bsn_op *op)
 		r = (int)SYS1(fchdir, child->root);
 		if (r >= 0)
 			r = (int)SYS5(mount, ".", "/", NULL, MOUNT_MOVE, NULL);
-		if (r >= 0)
-			r = (int)SYS1(chroot, ".");
-		return r < 0 ? r : (int)SYS1(chdir, "/");
+		return r < 0 ? r : op_chroot(child, op);
 	}
 	int old = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
 	r = old < 0 ? old : (int)SYS1(fchdir, child->root);

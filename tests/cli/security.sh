@@ -82,6 +82,87 @@ bundle '["sh", "-c", "ls / | xargs echo; ls -d /proc/1/root/home /proc/1/cwd/hom
 run "$BASIN" run --no-pivot -b "$B" c1
 like "--no-pivot shows the container's root" "$OUT" "^bin dev etc proc root run sbin sys tmp usr var.*done"
 
+mkdir "$T/otherproc"
+mount -t proc otherproc "$T/otherproc"
+bundle '["unshare", "-mrpf", "sh", "-c", "mount -t proc none /proc && echo mounted"]' '.process.capabilities.bounding += ["CAP_SETFCAP"] | .process.capabilities.permitted += ["CAP_SETFCAP"]'
+run "$BASIN" run --no-pivot -b "$B" c1
+like "nor any other whole procfs of the host's, which would allow a new one" "$STATUS $OUT $ERR" '^1 .*ermission denied'
+umount "$T/otherproc"
+
+# Paths of the root exchanged for links while containers are made in it.
+cat >"$T/swap.py" <<'SWAP'
+import ctypes, sys
+libc = ctypes.CDLL(None)
+while True:
+    libc.renameat2(-100, sys.argv[1].encode(), -100, sys.argv[2].encode(), 2)
+SWAP
+swapping() { # PATH LINK-TARGET: exchanges them until swapped
+	ln -s "$2" "$T/swap-link"
+	mkdir -p "$1"
+	mv "$T/swap-link" "$1-link"
+	python3 "$T/swap.py" "$1" "$1-link" &
+	SWAPPER=$!
+}
+swapped() {
+	kill $SWAPPER
+	wait $SWAPPER 2>/dev/null
+	rm -rf "$1" "$1-link"
+}
+mkdir "$T/host"
+bundle '["sh", "-c", "echo made"]' '.mounts += [{destination: "/swap/made/deep", type: "tmpfs", source: "tmpfs"}]'
+swapping "$ROOTFS/swap" "$T/host"
+made=0
+for _ in $(seq 40); do
+	run "$BASIN" run -b "$B" c1
+	[ "$OUT" != made ] || made=$((made + 1))
+done
+swapped "$ROOTFS/swap"
+is "a mount's destination that is exchanged for a link leads nowhere outside" "$(ls -A "$T/host")" ""
+if [ $made -gt 0 ]; then pass "containers were made meanwhile"; else fail "containers were made meanwhile" "$ERR"; fi
+rm -rf "${ROOTFS:?}$T"
+bundle '["sh", "-c", "test -e /tmp/self && echo elsewhere; test -e /proc/self/stat || echo missing"]'
+rmdir "$ROOTFS/proc"
+swapping "$ROOTFS/proc" tmp
+wrong=''
+for _ in $(seq 40); do
+	run "$BASIN" run -b "$B" c1
+	case "$STATUS $OUT $ERR" in
+	'0  ') ;;
+	1*'ordinary directory'*) ;;
+	1*'File exists'* | 1*'file exists'* | 1*'o such file'* | 1*'ymbolic link'*) ;;
+	*) wrong="$STATUS $OUT $ERR" ;;
+	esac
+done
+swapped "$ROOTFS/proc"
+mkdir "$ROOTFS/proc"
+is "/proc that is exchanged for a link is mounted at /proc or not at all" "$wrong" ""
+
+# The console is put on the name itself, not on what the image's link says.
+bundle '["sh", "-c", "test -c /dev/console && test -f /etc/secret && cat /etc/secret"]' '.process.terminal = true | .mounts = [.mounts[] | select(.destination != "/dev")]'
+ln -s /etc/secret "$ROOTFS/dev/console"
+run script -qec "$BASIN run -b $B c1" /dev/null </dev/null
+like "an image's /dev/console link does not move the terminal elsewhere" "$OUT" secret
+rm -rf "${ROOTFS:?}"/dev/*
+
+# Writes to procfs go to the kernel's, whatever has been put in the way: by the host, or by the container that exec enters.
+echo fake >"$T/fake-file"
+bundle '["cat", "/proc/sys/kernel/msgmax"]' '.linux.sysctl = {"kernel.msgmax": "12345"}'
+run unshare -m sh -c "mount --bind $T/fake-file /proc/sys/kernel/msgmax && exec $BASIN run -b $B c1"
+like "a file over the host's sysctl" "$STATUS $OUT" '^(1 |0 12345)'
+is "gets nothing" "$(cat "$T/fake-file")" fake
+run unshare -m sh -c "mount --bind $T/fake /proc/sys && mkdir -p $T/fake/kernel && echo fake >$T/fake/kernel/msgmax; exec $BASIN run -b $B c1"
+is "nor does a directory" "$STATUS $(cat "$T/fake/kernel/msgmax")" "1 fake"
+CAPS='.process.capabilities[] += ["CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"]'
+bundle '["sh", "-c", "mount -t tmpfs x /proc && mkdir /proc/self && echo fake >/proc/self/oom_score_adj && cp -r /proc/self /proc/1; exec sleep 100"]' "$CAPS"
+"$BASIN" run -d -b "$B" c1
+pid=$("$BASIN" state c1 | jq .pid)
+within 5 test -e "/proc/$pid/root/proc/1/oom_score_adj"
+jq '.process | .args = ["sleep", "50"] | .oomScoreAdj = 321' "$B/config.json" >"$T/process.json"
+run "$BASIN" exec -d --pid-file "$T/exec.pid" --process "$T/process.json" c1
+is "exec into a container with a procfs of its own making" "$STATUS $(cat "/proc/$(cat "$T/exec.pid")/oom_score_adj")" "0 321"
+is "whose files stay as they were" "$(cat "/proc/$pid/root/proc/self/oom_score_adj")" fake
+"$BASIN" delete --force c1
+
 # What the payload may see.
 bundle '["sh", "-c", "cat /proc/1/environ | tr \"\\\\0\" \"\\n\" | grep -c SECRET"]'
 run env SECRET=1 "$BASIN" run -b "$B" c1

@@ -164,7 +164,7 @@ static void test_refusals(void **state)
 		const char *linux_part;
 		const char *says;
 	} wrong[] = {
-		{ "\"namespaces\": []", "mount namespace" },
+		{ "\"namespaces\": [], \"maskedPaths\": [\"/proc/kcore\"]", "mount namespace" },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
