@@ -9,7 +9,7 @@
 #include "cmd/commands.h"
 #include "runtime/runtime.h"
 
-/* What runc exits with when exec itself fails, so that it is not taken for the command's own status. */
+/* What runc exits with when exec itself fails (but for wrong usage, which is 1), so that it is not taken for the command's own status. */
 #define EXEC_FAILED 255
 
 enum {
@@ -172,9 +172,13 @@ static int run_exec(struct cmd_run *run)
 	int option;
 	while ((option = cmd_next(run, &value)) > 0)
 		if (set_option(run, option, value, &exec, &lists) < 0)
-			return EXEC_FAILED;
-	if (option < 0 || cmd_want_arguments(run, lists.process_file != NULL ? 1 : 2, -1) < 0 || cmd_runtime(run, &runtime) < 0)
+			return BASIN_FAILED;
+	if (option < 0 || cmd_want_arguments(run, 1, -1) < 0 || cmd_runtime(run, &runtime) < 0)
+		return BASIN_FAILED;
+	if (run->argument_count < 2 && lists.process_file == NULL) {
+		cmd_usage(run, "a command is missing, or --process");
 		return EXEC_FAILED;
+	}
 	exec.id = run->arguments[0];
 	exec.args = (const char *const *)(run->arguments + 1);
 	exec.env = lists.env;

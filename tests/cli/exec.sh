@@ -31,6 +31,9 @@ is "a signal comes as 128 and its number" "$STATUS" 137
 refused "a program that is not there" 255 'exec: "nosuch": executable file not found in \$PATH' "$BASIN" exec c1 nosuch
 refused "a directory that is not there" 255 'nosuchdir' "$BASIN" exec --cwd /nosuchdir c1 true
 refused "a user that is a name" 255 'numbers' "$BASIN" exec --user root c1 true
+refused "wrong usage is 1, as in runc" 1 'exec: unknown option "--nosuch"' "$BASIN" exec --nosuch c1 true
+refused "no container" 1 'an argument is missing' "$BASIN" exec
+refused "no command" 255 'a command is missing' "$BASIN" exec c1
 refused "a container that is not there" 255 'container does not exist: "c2"' "$BASIN" exec c2 true
 refused "a sub-cgroup outside the container's" 255 '\.\./\.\. is not a sub cgroup path' "$BASIN" exec --cgroup ../.. c1 true
 refused "one that is not there" 255 'adding pid to cgroups: .*/none/cgroup.procs: ' "$BASIN" exec --cgroup none c1 true
