@@ -134,7 +134,6 @@ static const struct mistake mistakes[] = {
 	{ "linux.namespaces", "[{\"type\":\"mnt\"}]", "linux.namespaces[0].type: \"mnt\" is not known" },
 	{ "linux.namespaces", "[{\"type\":\"pid\"},{\"type\":\"pid\"}]", "linux.namespaces[1].type: a second" },
 	{ "linux.namespaces", "[{\"type\":\"pid\",\"path\":\"x\"}]", "linux.namespaces[0].path: \"x\" is not an absolute path" },
-	{ "linux.namespaces", "[{\"type\":\"uts\"},{\"type\":\"user\"}]", "linux.uidMappings: a new user namespace" },
 	{ "linux.uidMappings", "[{\"containerID\":0,\"hostID\":1,\"size\":1}]", "linux.uidMappings: needs a namespace" },
 	{ "linux.uidMappings", "[{\"containerID\":0,\"hostID\":1}]", "linux.uidMappings[0]: containerID, hostID and size" },
 	{ "linux.uidMappings", "[{\"containerID\":0,\"hostID\":1,\"size\":0}]", "linux.uidMappings[0].size: " },
