@@ -102,5 +102,9 @@ void bsn_legacy_add_devices(struct bsn_legacy_writes *writes, const struct bsn_d
 
 /* Fills in what the places count and stats does not have (BSN_CGROUP_UNSET). */
 void bsn_legacy_stats(const struct bsn_legacy *legacy, struct bsn_cgroup_stats *stats);
+/* How often the kernel killed for want of memory; 0 where no place has the controller. */
+int64_t bsn_legacy_oom_kills(const struct bsn_legacy *legacy);
+/* A descriptor that becomes readable (8 bytes) when memory runs out, just before something is killed; -ENOENT without the controller. */
+int bsn_legacy_watch_oom(const struct bsn_legacy *legacy);
 
 #endif

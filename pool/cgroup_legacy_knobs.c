@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "base/io.h"
 #include "base/sys.h"
@@ -239,4 +240,38 @@ void bsn_legacy_stats(const struct bsn_legacy *legacy, struct bsn_cgroup_stats *
 		if ((mask & BSN_LEGACY_BIT(BSN_LEGACY_PIDS)) != 0)
 			read_pids(fd, stats);
 	}
+}
+
+static int open_memory(const struct bsn_legacy *legacy)
+{
+	for (size_t i = 0; i < legacy->count; i++)
+		if ((legacy->places[i].mask & BSN_LEGACY_BIT(BSN_LEGACY_MEMORY)) != 0)
+			return bsn_legacy_open(legacy->places[i].path, NULL);
+	return -ENOENT;
+}
+
+int64_t bsn_legacy_oom_kills(const struct bsn_legacy *legacy)
+{
+	int64_t kills = BSN_CGROUP_UNSET;
+	auto_free char *text = NULL;
+	auto_fd int fd = open_memory(legacy);
+	if (fd < 0 || bsn_read_file(fd, "memory.oom_control", 4096, &text, NULL) < 0)
+		return 0;
+	read_key(text, "oom_kill", &kills);
+	return kills > 0 ? kills : 0;
+}
+
+int bsn_legacy_watch_oom(const struct bsn_legacy *legacy)
+{
+	char line[32];
+	auto_fd int fd = open_memory(legacy);
+	if (fd < 0)
+		return fd;
+	auto_fd int control = bsn_sys_openat(fd, "memory.oom_control", O_RDONLY, 0);
+	auto_fd int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (control < 0 || event < 0)
+		return control < 0 ? control : -errno;
+	snprintf(line, sizeof(line), "%d %d", event, control);
+	int r = bsn_write_file(fd, "cgroup.event_control", line);
+	return r < 0 ? r : bsn_fd_give(&event);
 }

@@ -13,11 +13,15 @@
 #include "runtime/legacy.h"
 #include "runtime/stats.h"
 
+#define STARVED_LOOKS 20
+#define STARVED_MS    50
+
 struct watch {
 	const struct bsn_events_options *options;
 	const struct bsn_legacy *legacy; /* what version 1 counts */
 	int cgroup;
 	int64_t kills; /* that were told of */
+	int looks;     /* that are left after version 1 said that memory ran out */
 };
 
 static int64_t now_ms(void)
@@ -49,10 +53,15 @@ static int tell_stats(const struct watch *watch, struct basin_error *err)
 	return r < 0 ? r : emit(watch, &line, err);
 }
 
+static int64_t count_kills(const struct watch *watch)
+{
+	return bsn_cgroup_oom_kills(watch->cgroup) + bsn_legacy_oom_kills(watch->legacy);
+}
+
 static int tell_kills(struct watch *watch, struct basin_error *err)
 {
 	int r = 0;
-	int64_t kills = bsn_cgroup_oom_kills(watch->cgroup);
+	int64_t kills = count_kills(watch);
 	for (; r >= 0 && watch->kills < kills; watch->kills++) {
 		auto_str struct bsn_str line = { 0 };
 		bsn_str_addf(&line, "{\"type\":\"oom\",\"id\":\"%s\"}", watch->options->id);
@@ -79,13 +88,28 @@ static void reread(const struct pollfd *fds, size_t count)
 			continue;
 }
 
+/* Version 1 tells before it kills: then the count is looked at again soon, for a while. */
+static int64_t until_next(struct watch *watch, const struct pollfd *starved, int64_t left)
+{
+	uint64_t times;
+	if (starved->revents != 0 && read(starved->fd, &times, sizeof(times)) == sizeof(times))
+		watch->looks = STARVED_LOOKS;
+	if (watch->looks == 0)
+		return left;
+	watch->looks--;
+	return left < STARVED_MS ? left : STARVED_MS;
+}
+
 /* Until nothing is left in the cgroup. What was killed last is told of before that ends it. */
 static int follow(struct watch *watch, struct basin_error *err)
 {
 	auto_fd int memory = open_watched(watch->cgroup, "memory.events");
 	auto_fd int cgroup = open_watched(watch->cgroup, "cgroup.events");
 	int64_t next = now_ms() + watch->options->interval_ms;
-	struct pollfd fds[] = { { .fd = cgroup, .events = POLLPRI }, { .fd = memory, .events = POLLPRI } };
+	auto_fd int starved = bsn_legacy_watch_oom(watch->legacy);
+	struct pollfd fds[] = { { .fd = cgroup, .events = POLLPRI },
+				{ .fd = memory, .events = POLLPRI },
+				{ .fd = starved, .events = POLLIN } };
 	for (;;) {
 		int populated = bsn_cgroup_populated(watch->cgroup);
 		int r = tell_kills(watch, err);
@@ -99,7 +123,8 @@ static int follow(struct watch *watch, struct basin_error *err)
 			next = now_ms() + watch->options->interval_ms;
 			continue;
 		}
-		r = bsn_sys_poll(fds, 2, left < INT32_MAX ? (int)left : INT32_MAX);
+		left = until_next(watch, &fds[2], left);
+		r = bsn_sys_poll(fds, 3, left < INT32_MAX ? (int)left : INT32_MAX);
 		if (r < 0 && r != -EINTR)
 			return bsn_fail_sys(err, -r, "cannot wait for events");
 		reread(fds, 2);
@@ -128,6 +153,7 @@ int bsn_container_events(const struct bsn_runtime *runtime, const struct bsn_eve
 		r = bsn_legacy_take(&state, &legacy, err);
 	if (r < 0)
 		return r;
-	struct watch watch = { .options = options, .legacy = &legacy, .cgroup = cgroup, .kills = bsn_cgroup_oom_kills(cgroup) };
+	struct watch watch = { .options = options, .legacy = &legacy, .cgroup = cgroup };
+	watch.kills = count_kills(&watch);
 	return options->interval_ms == 0 ? tell_stats(&watch, err) : follow(&watch, err);
 }

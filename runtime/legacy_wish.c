@@ -93,9 +93,11 @@ static int wish_cpu(struct bsn_legacy_wish *wish, const json_t *json, const char
 		{ "realtimeRuntime", "cpu.rt_runtime_us", false },
 		{ "idle", "cpu.idle", true },
 	};
+	bool idle = json_integer_value(json_object_get(json, "idle")) == 1;
 	int r = 0;
 	wish->mask |= BSN_LEGACY_BIT(BSN_LEGACY_CPU);
-	for (size_t i = 0; r >= 0 && i < sizeof(numbers) / sizeof(numbers[0]); i++)
+	/* One that is idle has no share. */
+	for (size_t i = idle ? 1 : 0; r >= 0 && i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		r = (numbers[i].zero ? wish_number : wish_limit)(wish, BSN_LEGACY_CPU, numbers[i].file, json, path,
 								 numbers[i].key, err);
 	if (r >= 0)

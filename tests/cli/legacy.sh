@@ -80,6 +80,45 @@ else
 fi
 stop
 
+# What is asked for later is joined later.
+config .
+"$BASIN" run -d -b "$B" c
+pid=$("$BASIN" state c | jq .pid)
+ok "update" "$BASIN" update --memory 64M --pids-limit 30 c
+is "joins what it needs" "$(places c)" "memory pids unified"
+is "and sets it" "$(value memory.limit_in_bytes) $(value pids.max)" "67108864 30"
+is "for what runs already" "$(grep ':memory:' "/proc/$pid/cgroup" | cut -d: -f3)" "/$NAME/c"
+ok "update again" "$BASIN" update --memory -1 --cpu-share 200 c
+is "joins one more" "$(places c)" "cpu memory pids unified"
+is "and leaves the others as they are" "$(value pids.max) $(value cpu.shares)" "30 200"
+"$BASIN" exec c cat /proc/self/cgroup >"$T/out"
+is "exec joins what update joined" "$(grep -c -E ":(memory|cpu|pids):.*/$NAME/c$|:(memory|cpu|pids):/(\.\./c)?$" "$T/out")" 3
+stop
+is "and delete removes all" "$(places c)" ""
+
+config '.linux.resources += {cpu: {shares: 100, quota: 50000, period: 100000}}'
+"$BASIN" run -d -b "$B" c
+ok "a share of one that becomes idle" "$BASIN" update --cpu-idle 1 c
+is "it is idle" "$(value cpu.idle)" 1
+ok "a period and its quota" "$BASIN" update --cpu-period 20000 --cpu-quota 4000 c
+is "both are set, whatever was before" "$(value cpu.cfs_period_us) $(value cpu.cfs_quota_us)" "20000 4000"
+stop
+
+if [ -e $V1/memory/memory.memsw.limit_in_bytes ]; then
+	config '.linux.resources += {memory: {limit: 33554432, swap: 33554432}}'
+	"$BASIN" run -d -b "$B" c
+	"$BASIN" events --interval 200ms c >"$T/events" &
+	events=$!
+	within 10 grep -q '"type":"stats"' "$T/events"
+	like "events has what version 1 counts" "$(head -n 1 "$T/events" | jq -c '.data.memory.usage.limit')" '^33554432$'
+	"$BASIN" exec c sh -c 'x=$(dd if=/dev/zero bs=1M count=64 | tr "\\0" x)' >/dev/null 2>&1
+	ok "and tells of a kill for want of memory" within 10 grep -q '"type":"oom","id":"c"' "$T/events"
+	stop
+	wait $events
+else
+	skip "events" "no limit of memory and swap together"
+fi
+
 config '.linux.resources += {unified: {"memory.min": "131072"}}'
 refused "files of version 2 for a controller in version 1" 1 'invalid configuration: linux.resources.unified."memory.min".*version|cgroup v1' "$BASIN" run -b "$B" c
 config '.linux.resources += {memory: {limit: 33554432}, pids: {limit: -1}, cpu: {period: 100}}'
