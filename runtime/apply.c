@@ -18,6 +18,7 @@
 #include "base/sys.h"
 #include "runtime/activation.h"
 #include "runtime/console.h"
+#include "runtime/facts.h"
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
 #include "runtime/idmap_default.h"
@@ -166,11 +167,18 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 		.init = options->init,
 		.rootfs_given = options->rootfs_fd >= 0,
 		.legacy = &run->legacy,
+		.moved = bsn_run_may_be_moved(run),
 	};
 	return bsn_plan_make(&request, &run->plan, err);
 }
 
 /* --- the child's start --- */
+
+/* An ordinary user may not move a process from one part of the tree to another, nor clone one there; systemd may. */
+bool bsn_run_may_be_moved(const struct bsn_run *run)
+{
+	return (run->scope != NULL || run->container.runtime->cgroup_manager == BSN_SYSTEMD) && !bsn_facts_host_root();
+}
 
 int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 {
@@ -197,7 +205,6 @@ int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 		.pass_count = run->plan->handle_count,
 	};
 	r = bsn_child_start(&start, &run->child, err);
-	/* An ordinary user may not move a process from one part of the tree to another; systemd may. */
 	if ((r == -EACCES || r == -EPERM) && run->scope != NULL && run->plan->waits_go && start.cgroup >= 0) {
 		start.cgroup = -1;
 		run->outside = true;

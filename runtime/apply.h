@@ -67,6 +67,8 @@ int bsn_run_compile_filter(struct bsn_run *run, int cache_dir, struct basin_erro
 int bsn_run_open_handles(struct bsn_run *run, struct basin_error *err);
 /* Maps the ids of a detached mount that the child made, as the config's mount of that number says, and tells it so. */
 int bsn_run_map_ids(const struct bsn_run *run, int32_t number, int mount, struct basin_error *err);
+/* Whether the child may have to be moved into its cgroup by systemd, because it cannot be cloned into it. */
+bool bsn_run_may_be_moved(const struct bsn_run *run);
 /* Writes the list and starts the child. */
 int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err);
 /* The first rungs: the successor of a joiner, the state (of a container that is being made), maps and limits. */

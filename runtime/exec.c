@@ -47,7 +47,7 @@ static int make_plan(struct bsn_run *run, const struct bsn_config *process, cons
 		.filter = run->filter,
 		.no_new_keyring = !run->state.keyring,
 		.console_sent = options->console_socket != NULL,
-		.legacy = run->legacy.count > 0,
+		.moved = run->legacy.count > 0 || bsn_run_may_be_moved(run),
 	};
 	return bsn_plan_make_exec(&request, &run->plan, err);
 }

@@ -154,7 +154,7 @@ static void plan_entry(struct bsn_plan *plan, const struct bsn_plan_request *req
 	plan->user = user;
 	/* What the parent does meanwhile: maps and limits, cgroups of version 1, network devices. */
 	plan->waits_go = user || (request->legacy != NULL && request->legacy->count > 0) || config->net_devices.count > 0 ||
-			 config->intel_rdt.given;
+			 config->intel_rdt.given || request->moved;
 	plan->clone_flags = plan->forks ? first_flags(config) : flags;
 	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
 	if (needs_proc(config))
@@ -409,7 +409,7 @@ int bsn_plan_make_exec(const struct bsn_plan_exec *request, struct bsn_plan **re
 	int r = bsn_plan_new(request->config, &plan, err);
 	if (r < 0)
 		return r;
-	plan->waits_go = request->legacy;
+	plan->waits_go = request->moved;
 	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
 	bsn_plan_affinity(plan, process->cpu_initial);
 	if (process->oom_score_adj_given || process->apparmor_profile != NULL || process->selinux_label != NULL)

@@ -49,6 +49,7 @@ struct bsn_plan_request {
 	bool init;
 	bool rootfs_given;               /* the caller has a detached root */
 	const struct bsn_legacy *legacy; /* its places in version 1; NULL: none */
+	bool moved;                      /* it may have to be moved into its cgroup, where it could not be cloned into it */
 };
 
 struct bsn_plan {
@@ -83,7 +84,7 @@ struct bsn_plan_exec {
 	const struct bsn_seccomp_filter *filter;
 	bool no_new_keyring;
 	bool console_sent;
-	bool legacy; /* it has cgroups of version 1 to be moved into */
+	bool moved; /* it may have to be moved into cgroups: of version 1, or one that it could not be cloned into */
 };
 
 int bsn_plan_make_exec(const struct bsn_plan_exec *request, struct bsn_plan **ret_plan, struct basin_error *err);

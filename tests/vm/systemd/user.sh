@@ -48,6 +48,15 @@ else
 	skip "limits" "the user's systemd has no memory and pids controllers"
 fi
 
+# As an engine does it: in a user namespace that it has made, and whose root it is; the container has none of its own.
+bundle inside '.linux.namespaces |= map(select(.type != "user" and .type != "cgroup")) | del(.linux.uidMappings, .linux.gidMappings) |
+	.mounts |= map(select(.destination | startswith("/sys") | not))'
+in_own() { as_user unshare --user --map-root-user --mount "$@"; }
+ok "run in somebody's user namespace" in_own "${SD[@]}" run -d -b "$U/inside" "$N"
+pid=$(as_user "$BASIN" "${ROOT[@]}" state "$N" | jq .pid)
+is "its scope" "$(sed -n 's/^0:://p' "/proc/$pid/cgroup")" "${MANAGER#"$TREE2"}/user.slice/basin-$N.scope"
+ok "delete that too" as_user "$BASIN" "${ROOT[@]}" delete -f "$N"
+
 hidden() {
 	# shellcheck disable=SC2016
 	unshare --mount bash -c 'mount -t tmpfs none /run/user && exec "$@"' bash "$@"
