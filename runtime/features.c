@@ -18,11 +18,11 @@
 #endif
 
 enum {
-	CGROUP_V1 = 0,
+	CGROUP_V1 = 1,
 	SYSTEMD = 1,
 	SYSTEMD_USER = 1,
 	APPARMOR = 1,
-	SELINUX = 0,
+	SELINUX = 1,
 	INTEL_RDT = 1,
 	NET_DEVICES = 1,
 	CHECKPOINT = 0,
@@ -52,12 +52,8 @@ static json_t *list_hooks(void)
 static json_t *list_mount_options(void)
 {
 	json_t *list = json_array();
-	for (size_t i = 0; bsn_mount_option_name(i) != NULL; i++) {
-		const char *name = bsn_mount_option_name(i);
-		/* Known to the parser, and refused: runtime/config_refuse.c. */
-		if (strcmp(name, "copy-symlink") != 0 && strcmp(name, "dest-nofollow") != 0)
-			json_array_append_new(list, json_string(name));
-	}
+	for (size_t i = 0; bsn_mount_option_name(i) != NULL; i++)
+		json_array_append_new(list, json_string(bsn_mount_option_name(i)));
 	return list;
 }
 

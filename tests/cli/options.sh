@@ -112,3 +112,14 @@ if [ -f "$C/basin.bash" ]; then
 else
 	skip "completions" "they were not built"
 fi
+
+# The manual knows every OCI verb and each of its options.
+sed 's/\\//g' "$TREE/doc/basin.1" >"$T/manual"
+lacking=$("$BASIN" __table | while IFS=$'\t' read -r what noun verb name _; do
+	[ "$noun" = - ] || continue
+	case $what in
+	command) grep -q "^\.SS basin $verb" "$T/manual" || echo "$verb" ;;
+	option) grep -qwF -- "--$name" "$T/manual" || echo "$verb --$name" ;;
+	esac
+done)
+is "basin(1) lacks nothing of the OCI verbs" "$lacking" ""
