@@ -227,11 +227,11 @@ int bsn_legacy_open(const char *path, struct basin_error *err)
 	return fd < 0 ? bsn_fail_sys(err, -fd, "cannot open the cgroup \"%s\"", path) : fd;
 }
 
-static bool is_marked(int fd, const char *id)
+static bool is_marked(int fd, const char *mark)
 {
-	char mark[1025];
-	ssize_t n = fgetxattr(fd, MARK, mark, sizeof(mark));
-	return n >= 0 && (size_t)n == strlen(id) && memcmp(mark, id, (size_t)n) == 0;
+	char found[1100];
+	ssize_t n = fgetxattr(fd, MARK, found, sizeof(found));
+	return n >= 0 && (size_t)n == strlen(mark) && memcmp(found, mark, (size_t)n) == 0;
 }
 
 /* A new cpuset is empty and takes no process: what its parent has is handed down, from the first that has something. */
@@ -282,7 +282,7 @@ static int make_directory(const char *path, struct basin_error *err)
 	return r == -EEXIST ? 0 : 1;
 }
 
-static int make_place(const struct bsn_legacy_place *place, const char *id, struct basin_error *err)
+static int make_place(const struct bsn_legacy_place *place, const char *mark, struct basin_error *err)
 {
 	int made = make_directory(place->path, err);
 	if (made < 0)
@@ -290,10 +290,10 @@ static int make_place(const struct bsn_legacy_place *place, const char *id, stru
 	auto_fd int fd = bsn_legacy_open(place->path, err);
 	int r = fd;
 	if (r >= 0 && made == 0)
-		r = is_marked(fd, id) ? 0 : check_empty(fd, place->path, err);
+		r = is_marked(fd, mark) ? 0 : check_empty(fd, place->path, err);
 	if (r < 0)
 		return r;
-	r = bsn_sys_fsetxattr(fd, MARK, id, strlen(id));
+	r = bsn_sys_fsetxattr(fd, MARK, mark, strlen(mark));
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot mark cgroup \"%s\" as the container's", place->path);
 	if ((place->mask & BSN_LEGACY_BIT(BSN_LEGACY_CPUSET)) == 0)
@@ -304,10 +304,10 @@ static int make_place(const struct bsn_legacy_place *place, const char *id, stru
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot give cgroup \"%s\" the CPUs of its parent", place->path) : 0;
 }
 
-int bsn_legacy_make(const struct bsn_legacy *legacy, const char *id, struct basin_error *err)
+int bsn_legacy_make(const struct bsn_legacy *legacy, const char *mark, struct basin_error *err)
 {
 	for (size_t i = 0; i < legacy->count; i++) {
-		int r = make_place(&legacy->places[i], id, err);
+		int r = make_place(&legacy->places[i], mark, err);
 		if (r < 0)
 			return r;
 	}
@@ -328,7 +328,7 @@ int bsn_legacy_join(const struct bsn_legacy *legacy, pid_t pid, struct basin_err
 	return 0;
 }
 
-static int remove_place(const struct bsn_legacy_place *place, const char *id, struct basin_error *err)
+static int remove_place(const struct bsn_legacy_place *place, const char *mark, struct basin_error *err)
 {
 	auto_fd int fd = open_checked(place->path);
 	if (fd == -ENOENT)
@@ -336,7 +336,7 @@ static int remove_place(const struct bsn_legacy_place *place, const char *id, st
 	if (fd < 0)
 		return bsn_fail_sys(err, -fd, "cannot open the cgroup \"%s\"", place->path);
 	int r;
-	if (is_marked(fd, id)) {
+	if (is_marked(fd, mark)) {
 		r = bsn_cgroup_remove_dirs(AT_FDCWD, place->path);
 	} else {
 		/* Made, but killed before it was marked: empty then. Anything else is not ours. */
@@ -346,11 +346,11 @@ static int remove_place(const struct bsn_legacy_place *place, const char *id, st
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot remove the cgroup \"%s\"", place->path) : 0;
 }
 
-int bsn_legacy_remove(const struct bsn_legacy *legacy, const char *id, struct basin_error *err)
+int bsn_legacy_remove(const struct bsn_legacy *legacy, const char *mark, struct basin_error *err)
 {
 	int first = 0;
 	for (size_t i = legacy->count; i-- > 0;) {
-		int r = remove_place(&legacy->places[i], id, first < 0 ? NULL : err);
+		int r = remove_place(&legacy->places[i], mark, first < 0 ? NULL : err);
 		first = first < 0 ? first : r;
 	}
 	return first;

@@ -5,7 +5,7 @@
  * A container's cgroup is in the v2 tree on such a host too: it is killed, frozen, filtered and counted there. A hierarchy of version 1
  * is joined only for a controller that the config, or a later update, asks something of. What is joined for a container are
  * its places: one directory in each of those hierarchies. They are made by a step, which keeps them as text; each carries the container's
- * id in an extended attribute, and removing takes nothing that lacks it.
+ * mark in an extended attribute, and removing takes nothing that lacks it.
  *
  * Where a place is: an absolute cgroupsPath is one below the hierarchy's mount; a relative one, and the container's id where there is none,
  * is below the caller's own cgroup, as runc has it.
@@ -59,14 +59,14 @@ uint32_t bsn_legacy_mask(const struct bsn_legacy *legacy);
 int bsn_legacy_format(const struct bsn_legacy *legacy, struct bsn_str *ret_text);
 int bsn_legacy_parse(const char *text, struct bsn_legacy *ret_legacy, struct basin_error *err);
 
-/* Makes the directories, marked as id's; a cpuset gets its parent's CPUs and memory nodes. One that has processes is refused (BASIN_BUSY). */
-int bsn_legacy_make(const struct bsn_legacy *legacy, const char *id, struct basin_error *err);
+/* Makes the directories, with the mark; a cpuset gets its parent's CPUs and memory nodes. One that has processes is refused (BASIN_BUSY). */
+int bsn_legacy_make(const struct bsn_legacy *legacy, const char *mark, struct basin_error *err);
 /* Moves a process into all of them. */
 int bsn_legacy_join(const struct bsn_legacy *legacy, pid_t pid, struct basin_error *err);
 /* Opens the directory of one; checked to be of version 1. */
 int bsn_legacy_open(const char *path, struct basin_error *err);
-/* Removes those that carry id's mark, with what is beneath; nothing may run in them any more. Already gone is success. */
-int bsn_legacy_remove(const struct bsn_legacy *legacy, const char *id, struct basin_error *err);
+/* Removes those that carry the mark, with what is beneath; nothing may run in them any more. Already gone is success. */
+int bsn_legacy_remove(const struct bsn_legacy *legacy, const char *mark, struct basin_error *err);
 /* Whether the freezer of version 1 holds that absolute cgroupsPath frozen. */
 bool bsn_legacy_frozen(const char *cgroups_path);
 

@@ -135,6 +135,16 @@ int bsn_container_cgroup(struct bsn_container *container, const struct bsn_state
 	return 0;
 }
 
+int bsn_container_mark(const struct bsn_container *container, struct bsn_container_mark *ret_mark, struct basin_error *err)
+{
+	struct stat st;
+	if (fstat(container->dir, &st) < 0)
+		return bsn_fail_sys(err, errno, "cannot look at the directory of container \"%s\"", container->id);
+	int r = bsn_format(ret_mark->text, sizeof(ret_mark->text), "%s %llx:%llx", container->id, (unsigned long long)st.st_dev,
+			   (unsigned long long)st.st_ino);
+	return r < 0 ? bsn_fail_sys(err, -r, "container \"%s\"", container->id) : 0;
+}
+
 int bsn_container_pidfd(const struct bsn_state *state)
 {
 	return bsn_process_open(&state->init);

@@ -42,6 +42,15 @@ int bsn_container_tree(struct bsn_container *container, struct bsn_cgroup_tree *
 /* Opens the container's cgroup; -1 in *ret_fd where it has none, or has lost it. */
 int bsn_container_cgroup(struct bsn_container *container, const struct bsn_state *state, int *ret_fd, struct basin_error *err);
 
+/*
+ * What stands on its cgroups to say whose they are: its id, and which directory is its own, since another state root may have one of the
+ * same id.
+ */
+struct bsn_container_mark {
+	char text[1100];
+};
+int bsn_container_mark(const struct bsn_container *container, struct bsn_container_mark *ret_mark, struct basin_error *err);
+
 /* A pidfd of its first process; -ESRCH when that has ended. */
 int bsn_container_pidfd(const struct bsn_state *state);
 /* What it is doing now. */

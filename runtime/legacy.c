@@ -82,7 +82,10 @@ int bsn_legacy_intend(void *data, struct bsn_str *value, struct basin_error *err
 int bsn_legacy_apply(void *data, const char *value, struct basin_error *err)
 {
 	struct bsn_run *run = data;
-	int r = bsn_legacy_make(&run->legacy, run->container.id, err);
+	struct bsn_container_mark mark;
+	int r = bsn_container_mark(&run->container, &mark, err);
+	if (r >= 0)
+		r = bsn_legacy_make(&run->legacy, mark.text, err);
 	if (r >= 0)
 		r = bsn_legacy_set(&run->legacy, &run->legacy_writes, err);
 	if (r < 0)
@@ -96,7 +99,10 @@ int bsn_legacy_undo(void *world, const char *value, struct basin_error *err)
 	const struct bsn_container *container = world;
 	auto_legacy struct bsn_legacy legacy = { .count = 0 };
 	int r = bsn_legacy_parse(value, &legacy, err);
-	return r < 0 ? r : bsn_legacy_remove(&legacy, container->id, err);
+	struct bsn_container_mark mark;
+	if (r >= 0)
+		r = bsn_container_mark(container, &mark, err);
+	return r < 0 ? r : bsn_legacy_remove(&legacy, mark.text, err);
 }
 
 int bsn_legacy_take(const struct bsn_state *state, struct bsn_legacy *ret_legacy, struct basin_error *err)
@@ -153,7 +159,10 @@ static int intend_update(void *data, struct bsn_str *value, struct basin_error *
 static int apply_update(void *data, const char *value, struct basin_error *err)
 {
 	struct update *update = data;
-	int r = bsn_legacy_make(&update->fresh, update->container->id, err);
+	struct bsn_container_mark mark;
+	int r = bsn_container_mark(update->container, &mark, err);
+	if (r >= 0)
+		r = bsn_legacy_make(&update->fresh, mark.text, err);
 	if (r >= 0)
 		r = move_processes(update, err);
 	update->state->legacy = value;

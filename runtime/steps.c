@@ -91,13 +91,13 @@ static const char *mark_name(void)
 	return bsn_facts_host_root() ? "trusted.basin.container" : "user.basin.container";
 }
 
-static bool is_marked(int fd, const char *id)
+static bool is_marked(int fd, const char *wanted)
 {
-	char mark[1025];
+	char mark[1100];
 	ssize_t n = fgetxattr(fd, "trusted.basin.container", mark, sizeof(mark));
 	if (n < 0)
 		n = fgetxattr(fd, "user.basin.container", mark, sizeof(mark));
-	return n >= 0 && (size_t)n == strlen(id) && memcmp(mark, id, (size_t)n) == 0;
+	return n >= 0 && (size_t)n == strlen(wanted) && memcmp(mark, wanted, (size_t)n) == 0;
 }
 
 /* A new cgroup has no limits: where its controller is missing, "no limit" needs none. */
@@ -195,7 +195,11 @@ static int apply_cgroup(void *data, const char *value, struct basin_error *err)
 					"permission is granted for cgroups");
 	if (r < 0)
 		return r;
-	r = bsn_sys_fsetxattr(run->cgroup, mark_name(), run->container.id, strlen(run->container.id));
+	struct bsn_container_mark mark;
+	r = bsn_container_mark(&run->container, &mark, err);
+	if (r < 0)
+		return r;
+	r = bsn_sys_fsetxattr(run->cgroup, mark_name(), mark.text, strlen(mark.text));
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot mark cgroup \"%s\" as the container's", value);
 	run->cgroup_path = strdup(value);
@@ -214,8 +218,11 @@ static int undo_cgroup(void *world, const char *value, struct basin_error *err)
 {
 	struct bsn_container *container = world;
 	struct bsn_cgroup_tree *tree;
+	struct bsn_container_mark mark;
 	int fd = -1;
 	int r = bsn_container_tree(container, &tree, err);
+	if (r >= 0)
+		r = bsn_container_mark(container, &mark, err);
 	if (r >= 0)
 		r = bsn_cgroup_open(tree, value, &fd, err);
 	auto_fd int owned = fd;
@@ -223,7 +230,7 @@ static int undo_cgroup(void *world, const char *value, struct basin_error *err)
 		return 0;
 	if (r < 0)
 		return r;
-	if (is_marked(owned, container->id))
+	if (is_marked(owned, mark.text))
 		return bsn_cgroup_destroy(tree, value, err);
 	/* Made, but killed before it was marked: empty then. Anything else is not ours, and a frozen one was refused. */
 	r = bsn_cgroup_frozen(owned) > 0 ? 0 : bsn_sys_unlinkat(tree->fd, value, AT_REMOVEDIR);

@@ -88,6 +88,11 @@ is "nothing is left of it" "$(left)" ""
 
 # --- cgroups that are not ours ---
 cgroup=${BASIN_CGROUP_ROOT#/sys/fs/cgroup}
+make_bundle "$T/same" '.process.args = ["sleep", "60"]'
+"$BASIN" run -d -b "$T/same" same
+nok "the same id in another state root has no cgroup of its own" "$BASIN" --root "$T/run/elsewhere" run -d -b "$T/same" same
+is "and its failure leaves the first one alone" "$(status same)" running
+"$BASIN" delete -f same
 mkdir -p "$BASIN_CGROUP_ROOT/foreign"
 sleep 60 &
 foreign=$!
