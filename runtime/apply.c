@@ -428,7 +428,7 @@ int bsn_run_enter(struct bsn_run *run, const struct bsn_process_config *process,
 {
 	int r = run->plan->forks ? take_successor(run, err) : 0;
 	if (r >= 0 && run->outside)
-		r = bsn_scope_attach(run->scope, run->child.pid, err);
+		r = bsn_scope_attach(run->scope, run->made ? run->cgroup_path : run->state.cgroup, run->child.pid, err);
 	/* To the place below the scope that is meant; from within it, that is allowed. */
 	if (r >= 0 && run->outside)
 		r = bsn_cgroup_attach(run->cgroup, run->child.pid, err);

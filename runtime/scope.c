@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/scope.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -18,6 +20,7 @@
 #define HELPER         "basin-systemd"
 #define HELPER_WAIT_MS 60000 /* it gives up by itself before that */
 #define ANNOTATION     "org.systemd.property."
+#define SUBGROUP       "run.oci.systemd.subgroup"
 
 /* --- names --- */
 
@@ -144,12 +147,14 @@ static void begin(struct bsn_scope_words *words, const char *verb, const char *s
 	bsn_scope_add(words, "%s", bsn_scope_unit(scope));
 }
 
-int bsn_scope_attach(const char *scope, pid_t pid, struct basin_error *err)
+int bsn_scope_attach(const char *scope, const char *cgroup, pid_t pid, struct basin_error *err)
 {
 	auto_scope_words struct bsn_scope_words words = { .of = NULL };
 	struct bsn_scope_report report;
+	const char *unit = cgroup != NULL ? strstr(cgroup, bsn_scope_unit(scope)) : NULL;
 	begin(&words, "attach", scope);
 	bsn_scope_add(&words, "%d", (int)pid);
+	bsn_scope_add(&words, "%s", unit != NULL ? unit + strlen(bsn_scope_unit(scope)) : "");
 	return run_helper(&words, NULL, &report, err);
 }
 
@@ -207,6 +212,20 @@ static void add_annotations(const struct bsn_run *run, struct bsn_scope_words *w
 			bsn_scope_add(words, "%s=%s", key + strlen(ANNOTATION), json_string_value(value));
 }
 
+/* crun's: the container's cgroup is one below the scope, which systemd then leaves alone. */
+static int find_cgroup(struct bsn_run *run, const char *scope_cgroup, struct basin_error *err)
+{
+	const char *below = bsn_config_annotation(run->config, SUBGROUP);
+	bool own = below != NULL && below[0] != '\0';
+	if (own && (strchr(below, '/') != NULL || below[0] == '.' || strlen(below) > NAME_MAX))
+		return bsn_fail(err, BASIN_USAGE, EINVAL, "annotations[\"" SUBGROUP "\"]: \"%s\" is not the name of one cgroup",
+				below);
+	int n = asprintf(&run->scope_cgroup, "%s%s%s", scope_cgroup, own ? "/" : "", own ? below : "");
+	if (n < 0)
+		run->scope_cgroup = NULL;
+	return n < 0 ? bsn_fail_sys(err, ENOMEM, "cannot make a scope") : 0;
+}
+
 int bsn_scope_apply(void *data, const char *value, struct basin_error *err)
 {
 	struct bsn_run *run = data;
@@ -227,10 +246,9 @@ int bsn_scope_apply(void *data, const char *value, struct basin_error *err)
 		return r;
 	report.cgroup[sizeof(report.cgroup) - 1] = '\0';
 	run->scope = run->scope_owned = strdup(value);
-	run->scope_cgroup = strdup(report.cgroup);
-	return run->scope == NULL || run->scope_cgroup == NULL
-		       ? bsn_fail_sys(err, ENOMEM, "cannot make the unit \"%s\"", name.unit)
-		       : 0;
+	if (run->scope == NULL)
+		return bsn_fail_sys(err, ENOMEM, "cannot make the unit \"%s\"", name.unit);
+	return find_cgroup(run, report.cgroup, err);
 }
 
 int bsn_scope_undo(void *world, const char *value, struct basin_error *err)

@@ -61,9 +61,9 @@ void bsn_scope_release(struct bsn_scope_holder *holder);
 
 /*
  * A scope by what stands in the record and in state.json: "system UNIT" or "user UNIT". A scope that is gone needs no stopping. update: before the knobs
- * are written, since systemd writes some of them when its properties change; scope NULL is success.
+ * are written, since systemd writes some of them when its properties change; scope NULL is success. attach: into cgroup, the scope's or one below it.
  */
-int bsn_scope_attach(const char *scope, pid_t pid, struct basin_error *err);
+int bsn_scope_attach(const char *scope, const char *cgroup, pid_t pid, struct basin_error *err);
 int bsn_scope_update(const char *scope, const struct bsn_cgroup_resources *resources, struct basin_error *err);
 int bsn_scope_stop(const char *scope, struct basin_error *err);
 /* The unit in it. */

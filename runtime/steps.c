@@ -171,8 +171,13 @@ static int take_scope(struct bsn_run *run, const char *path, struct basin_error 
 	int r = bsn_container_tree(&run->container, &tree, err);
 	if (r >= 0)
 		r = drop_unlimited(run, err);
+	/* It may be one below the scope, and a cgroup that hands controllers down has no processes: the helper goes there too. */
+	if (r >= 0)
+		r = bsn_cgroup_ensure(tree, path, NULL, err);
 	if (r >= 0)
 		r = bsn_cgroup_open(tree, path, &run->cgroup, err);
+	if (r >= 0 && !bsn_ends_with(path, bsn_scope_unit(run->scope)))
+		r = bsn_cgroup_attach(run->cgroup, run->holder.pid, err);
 	return r < 0 ? r : bsn_cgroup_update(tree, path, &run->config->resources, err);
 }
 

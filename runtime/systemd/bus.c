@@ -279,11 +279,11 @@ int bsn_bus_set(struct bsn_bus *bus, const char *unit, char *const *properties, 
 	return r < 0 ? r : 0;
 }
 
-int bsn_bus_attach(struct bsn_bus *bus, const char *unit, pid_t pid, struct basin_error *err)
+int bsn_bus_attach(struct bsn_bus *bus, const char *unit, const char *below, pid_t pid, struct basin_error *err)
 {
 	sd_bus_error why = SD_BUS_ERROR_NULL;
-	int r = sd_bus_call_method(bus->bus, SYSTEMD, OBJECT, MANAGER, "AttachProcessesToUnit", &why, NULL, "ssau", unit, "", 1,
-				   (uint32_t)pid);
+	int r = sd_bus_call_method(bus->bus, SYSTEMD, OBJECT, MANAGER, "AttachProcessesToUnit", &why, NULL, "ssau", unit, below,
+				   1, (uint32_t)pid);
 	if (r < 0)
 		bsn_fail(err, BASIN_FAILED, -r, "systemd does not move process %d to \"%s\": %s", (int)pid, unit,
 			 why.message != NULL ? why.message : strerror(-r));

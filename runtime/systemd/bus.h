@@ -21,7 +21,8 @@ void bsn_bus_close(struct bsn_bus *bus);
 int bsn_bus_start_scope(struct bsn_bus *bus, const char *unit, const char *slice, const char *id, char *const *properties,
 			size_t count, struct basin_error *err);
 int bsn_bus_set(struct bsn_bus *bus, const char *unit, char *const *properties, size_t count, struct basin_error *err);
-int bsn_bus_attach(struct bsn_bus *bus, const char *unit, pid_t pid, struct basin_error *err);
+/* below: "", or "/NAME" of a cgroup below the unit's. */
+int bsn_bus_attach(struct bsn_bus *bus, const char *unit, const char *below, pid_t pid, struct basin_error *err);
 /* Stops it and forgets that it failed. Not there is success. */
 int bsn_bus_stop(struct bsn_bus *bus, const char *unit, struct basin_error *err);
 /* The cgroup of the manager ("" for the system's) or of a unit ("" where it has none, or is not there). Freed by the caller. */

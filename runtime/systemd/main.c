@@ -104,13 +104,13 @@ static int stop(struct bsn_bus *bus, const char *unit, struct basin_error *err)
 	return cgroup[0] != '\0' && has_event(cgroup, "populated") ? 0 : bsn_bus_stop(bus, unit, err);
 }
 
-static int attach(struct bsn_bus *bus, const char *unit, const char *pid, struct basin_error *err)
+static int attach(struct bsn_bus *bus, const char *unit, const char *below, const char *pid, struct basin_error *err)
 {
 	char *end;
 	long number = strtol(pid, &end, 10);
 	if (*end != '\0' || number <= 0 || number > INT_MAX)
 		return bsn_fail(err, BASIN_USAGE, EINVAL, "\"%s\" is not a pid", pid);
-	return bsn_bus_attach(bus, unit, (pid_t)number, err);
+	return bsn_bus_attach(bus, unit, below, (pid_t)number, err);
 }
 
 static int act(const char *verb, const char *which, char **words, int count, struct bsn_scope_report *report)
@@ -125,8 +125,8 @@ static int act(const char *verb, const char *which, char **words, int count, str
 		r = start(bus, words, count, report->cgroup, &report->err);
 	else if (bsn_streq(verb, "set"))
 		r = bsn_bus_set(bus, words[0], words + 1, (size_t)(count - 1), &report->err);
-	else if (bsn_streq(verb, "attach") && count == 2)
-		r = attach(bus, words[0], words[1], &report->err);
+	else if (bsn_streq(verb, "attach") && count == 3)
+		r = attach(bus, words[0], words[2], words[1], &report->err);
 	else if (bsn_streq(verb, "stop"))
 		r = stop(bus, words[0], &report->err);
 	else

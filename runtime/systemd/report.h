@@ -6,7 +6,7 @@
  *
  *     basin-systemd start BUS UNIT SLICE ID [NAME=VALUE ...]   makes the scope, with the helper in it
  *     basin-systemd set BUS UNIT [NAME=VALUE ...]              changes properties, until the unit ends
- *     basin-systemd attach BUS UNIT PID                        moves a process into the scope, where the caller may not
+ *     basin-systemd attach BUS UNIT PID BELOW                  moves a process into the scope, or a cgroup below it, where the caller may not
  *     basin-systemd stop BUS UNIT                              ends an empty scope and forgets a failed one; one that is gone is success
  *
  * BUS is "system" or "user"; VALUE is in GVariant's text form (runtime/systemd/variant.h).

@@ -61,7 +61,17 @@ ok "it has failed" within 20 has_failed
 ok "delete forgets the failure" "$BASIN" delete late
 ok "the name is free" within 5 is_gone p-late.scope
 
+bundle below '.annotations = {"run.oci.systemd.subgroup": "inner"}'
+ok "in a cgroup below the scope" "${SD[@]}" run -d -b "$T/below" below
+is "the container is there" "$(cat "$(within_scope below)/inner/cgroup.procs")" "$("$BASIN" state below | jq .pid)"
+is "and nobody above it" "$(cat "$(within_scope below)/cgroup.procs")" ""
+ok "exec there" "$BASIN" exec below true
+ok "delete the one below" "$BASIN" delete -f below
+ok "nothing is left of that" within 5 is_gone p-below.scope
+
 # --- what is refused ---
+bundle bad '.annotations = {"run.oci.systemd.subgroup": "../x"}'
+refused "a way out of the scope" 1 'not the name of one cgroup' "${SD[@]}" run -d -b "$T/bad" bad
 bundle bad '.linux.cgroupsPath = "/a/b"'
 refused "a path that is none of systemd's" 1 'expected cgroupsPath to be of format "slice:prefix:name"' "${SD[@]}" run -d -b "$T/bad" bad
 bundle bad '.linux.cgroupsPath = "a--b.slice:p:x"'

@@ -57,6 +57,12 @@ pid=$(as_user "$BASIN" "${ROOT[@]}" state "$N" | jq .pid)
 is "its scope" "$(sed -n 's/^0:://p' "/proc/$pid/cgroup")" "${MANAGER#"$TREE2"}/user.slice/basin-$N.scope"
 ok "delete that too" as_user "$BASIN" "${ROOT[@]}" delete -f "$N"
 
+bundle below '.annotations = {"run.oci.systemd.subgroup": "inner"}'
+ok "in a cgroup below the scope" as_user "${SD[@]}" run -d -b "$U/below" "$N"
+ok "exec there" as_user "$BASIN" "${ROOT[@]}" exec -d --pid-file "$U/pid" "$N" sleep 500
+is "what exec added is there" "$(sed -n 's/^0:://p' "/proc/$(cat "$U/pid")/cgroup")" "${MANAGER#"$TREE2"}/user.slice/basin-$N.scope/inner"
+ok "delete that as well" as_user "$BASIN" "${ROOT[@]}" delete -f "$N"
+
 hidden() {
 	# shellcheck disable=SC2016
 	unshare --mount bash -c 'mount -t tmpfs none /run/user && exec "$@"' bash "$@"
