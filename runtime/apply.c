@@ -94,14 +94,19 @@ int bsn_check_kept(int count, struct basin_error *err)
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) /* NOLINT: kept across execve on purpose */
 			return bsn_fail_sys(err, errno, "cannot open /dev/null");
+	int first = -1;
+	int missing = 0;
 	for (int fd = 3; fd < 3 + count; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0)
 			continue;
+		first = missing++ == 0 ? fd : first;
 		int taken = bsn_sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
 		if (taken < 0)
 			return bsn_fail_sys(err, -taken, "--preserve-fds %d: cannot keep a place for descriptor %d", count, fd);
-		bsn_warn("--preserve-fds %d: descriptor %d is not open", count, fd);
 	}
+	if (missing > 0)
+		bsn_warn("--preserve-fds %d: %d of the descriptors are not open, descriptor %d the first of them", count, missing,
+			 first);
 	return 0;
 }
 

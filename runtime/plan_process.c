@@ -136,9 +136,21 @@ void bsn_plan_affinity(struct bsn_plan *plan, const char *cpus)
 	if (cpus == NULL)
 		return;
 	uint32_t at = add_mask(plan, cpus, &size);
+	if (at != 0 && !plan->list.failed && !plan->list.blob.failed) {
+		uint64_t first;
+		memcpy(&first, plan->list.blob.data + (at - sizeof(struct bsn_list)), sizeof(first));
+		bsn_debug("nsexec: affinity: 0x%llx", (unsigned long long)first);
+	}
 	struct bsn_op *op = bsn_list_add(&plan->list, BSN_OP_AFFINITY);
 	op->text[0] = at;
 	op->count = (uint32_t)size;
+}
+
+/* By the document: the resources lose what a cgroup of version 1 has taken. */
+static bool asks_for_cpus(const struct bsn_config *config)
+{
+	const json_t *resources = json_object_get(json_object_get(config->json, "linux"), "resources");
+	return json_string_length(json_object_get(json_object_get(resources, "cpu"), "cpus")) > 0;
 }
 
 static void plan_scheduling(struct bsn_plan *plan, const struct bsn_plan_process *request)
@@ -164,7 +176,7 @@ static void plan_scheduling(struct bsn_plan *plan, const struct bsn_plan_process
 		};
 		uint32_t at = bsn_list_bytes(&plan->list, &attr, sizeof(attr));
 		uint32_t refused = 0;
-		if (request->config->resources.cpuset_cpus != NULL)
+		if (asks_for_cpus(request->config))
 			refused = bsn_list_text(
 				&plan->list,
 				"process scheduler can't be used together with AllowedCPUs (linux.resources.cpu.cpus)");
