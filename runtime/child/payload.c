@@ -63,15 +63,16 @@ static void close_unneeded(const struct child *child, const struct bsn_op *op)
 int op_ready(struct child *child, const struct bsn_op *op)
 {
 	int state = -1;
+	/* First: who hears READY may look and ask at once. */
+	if (op->flags & BSN_OP_F_SOCKET) {
+		close_unneeded(child, op);
+		end_when_asked();
+	}
 	int r = send_message(child->channel, BSN_MESSAGE_READY, 0, child->op_number, "", -1);
 	if (r < 0 || op->number[0] == 0)
 		return r;
 	if (op->flags & BSN_OP_F_SOCKET) {
-		close_unneeded(child, op);
-		sys_close(child->channel);
-		child->channel = -1;
 		child->report = -1;
-		end_when_asked();
 		do
 			r = (int)SYS4(accept4, op->fd, NULL, NULL, 0x80000 /* SOCK_CLOEXEC */);
 		while (r == -EINTR || r == -ECONNABORTED);
@@ -79,6 +80,8 @@ int op_ready(struct child *child, const struct bsn_op *op)
 			return r;
 		child->report = r;
 		sys_close(op->fd);
+		sys_close(child->channel);
+		child->channel = -1;
 	}
 	r = expect_message(child->report, BSN_MESSAGE_START, &state);
 	if (state >= 0)
