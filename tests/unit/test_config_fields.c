@@ -123,7 +123,6 @@ static void walk(json_t *value, const char *path)
 	char at[PATH_ROOM];
 	const char *key;
 	json_t *member;
-	size_t i;
 	/* Replacing a value keeps its place. */
 	if (json_is_object(value)) {
 		json_object_foreach (value, key, member) {
@@ -134,9 +133,9 @@ static void walk(json_t *value, const char *path)
 			try_member(value, key, 0, member, at);
 		}
 	} else if (json_is_array(value)) {
-		json_array_foreach (value, i, member) {
+		for (size_t i = 0; i < json_array_size(value); i++) {
 			snprintf(at, sizeof(at), "%s[%zu]", path, i);
-			try_member(value, NULL, i, member, at);
+			try_member(value, NULL, i, json_array_get(value, i), at);
 		}
 	}
 }
@@ -158,13 +157,12 @@ static void add_unknown(json_t *value, const char *path)
 	char at[PATH_ROOM];
 	const char *key;
 	json_t *member;
-	size_t i;
 	json_object_foreach (value, key, member) {
 		snprintf(at, sizeof(at), "%s%s%s", path, path[0] != '\0' ? "." : "", key);
 		add_unknown(member, at);
 	}
-	json_array_foreach (value, i, member)
-		add_unknown(member, "");
+	for (size_t i = 0; i < json_array_size(value); i++)
+		add_unknown(json_array_get(value, i), "");
 	/* Only two clocks have offsets: one that is not known would be left out silently. */
 	if (json_is_object(value) && !is_map(path) && strcmp(path, "linux.timeOffsets") != 0)
 		json_object_set_new(value, "unknownToAll", json_integer(7));
