@@ -48,6 +48,14 @@ is "a killed create leaves nothing frozen" $frozen 0
 is "and no file that is not whole" "$(find "$T" -maxdepth 1 -name '.killed.tar*')" ''
 is "the environment answers" "$(inside web 'echo alive')" alive
 is "nothing is left to do" "$("$BASIN" reconcile --dry-run --format json | jq length)" 0
+# A user's pause is neither a leftover nor the backup's to end.
+ok "an environment is paused by its id" "$BASIN" pause web
+is "reconcile lets it be" "$("$BASIN" reconcile --format json | jq -c '[.[] | select(.action == "thaw")]')" '[]'
+is "it is frozen" "$(state_of)" 1
+ok "a backup of it" "$BASIN" backup create web -o "$T/paused.tar"
+is "leaves it paused" "$(state_of) $("$BASIN" state web | jq -r .status)" "1 paused"
+ok "resume" "$BASIN" resume web
+is "lets it go on" "$(state_of) $("$BASIN" state web | jq -r .status)" "0 running"
 ok "a whole one" "$BASIN" backup create web -o "$T/large.tar"
 for delay in 0.02 0.05 0.1 0.2 0.3 0.5; do
 	"$BASIN" backup restore "$T/large.tar" --name half >/dev/null 2>&1 &

@@ -138,6 +138,46 @@ static void knobs_are_written(void **state)
 	has(f, "a/b/c/memory.max", "1048576");
 }
 
+/* Where BFQ's file is, it gets version 1's weight and the other one nothing. */
+static void weights_of_io(void **state)
+{
+	struct fixture *f = *state;
+	struct bsn_cgroup_resources r = BSN_CGROUP_RESOURCES_INIT;
+	struct bsn_cgroup_io io[] = { { BSN_IO_WEIGHT, 8, 16, bsn_cgroup_io_weight(444) } };
+	assert_int_equal(bsn_cgroup_create(&f->tree, "w", NULL, NULL, NULL), 0);
+	r.io_weight = bsn_cgroup_io_weight(750);
+	assert_int_equal(bsn_cgroup_update(&f->tree, "w", &r, NULL), 0);
+	has(f, "w/io.weight", "7475");
+	put(f, "w/io.bfq.weight", "");
+	r.io_weight = bsn_cgroup_io_weight(333);
+	assert_int_equal(bsn_cgroup_update(&f->tree, "w", &r, NULL), 0);
+	has(f, "w/io.weight", "7475");
+	has(f, "w/io.bfq.weight", "333");
+	put(f, "w/io.bfq.weight", "");
+	r.io_weight = BSN_CGROUP_UNSET;
+	r.io = io;
+	r.io_count = 1;
+	assert_int_equal(bsn_cgroup_update(&f->tree, "w", &r, NULL), 0);
+	has(f, "w/io.bfq.weight", "8:16 444");
+	for (uint64_t weight = 10; weight <= 1000; weight++)
+		assert_int_equal(bsn_cgroup_io_weight_bfq(bsn_cgroup_io_weight(weight)), weight);
+}
+
+static void limits_are_lifted(void **state)
+{
+	struct fixture *f = *state;
+	struct bsn_cgroup_resources r = BSN_CGROUP_RESOURCES_INIT;
+	r.pids_max = 5;
+	r.memory_max = 4096;
+	assert_int_equal(bsn_cgroup_create(&f->tree, "l", &r, NULL, NULL), 0);
+	has(f, "l/pids.max", "5");
+	r.pids_max = BSN_CGROUP_MAX;
+	r.memory_max = BSN_CGROUP_MAX;
+	assert_int_equal(bsn_cgroup_update(&f->tree, "l", &r, NULL), 0);
+	has(f, "l/pids.max", "max");
+	has(f, "l/memory.max", "max");
+}
+
 static void memory_in_use_is_not_cut(void **state)
 {
 	struct fixture *f = *state;
@@ -293,6 +333,11 @@ static void conversions(void **state)
 	assert_true(bsn_cgroup_swap_of_total(100, 50, &swap, &err) < 0);
 	assert_int_equal(err.code, BASIN_USAGE);
 	assert_true(bsn_cgroup_swap_of_total(BSN_CGROUP_UNSET, 50, &swap, &err) < 0);
+	/* No swap at all needs no limit of memory, and without one nothing is taken off. */
+	assert_int_equal(bsn_cgroup_swap_of_total(BSN_CGROUP_UNSET, 0, &swap, NULL), 0);
+	assert_int_equal(swap, 0);
+	assert_int_equal(bsn_cgroup_swap_of_total(BSN_CGROUP_MAX, 50, &swap, NULL), 0);
+	assert_int_equal(swap, 50);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -303,6 +348,8 @@ int main(void)
 		TEST(tree_of_a_directory),
 		TEST(paths),
 		TEST(knobs_are_written),
+		TEST(weights_of_io),
+		TEST(limits_are_lifted),
 		TEST(memory_in_use_is_not_cut),
 		TEST(missing_controller_is_named),
 		TEST(busy_ones_are_refused),
