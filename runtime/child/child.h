@@ -30,6 +30,8 @@ struct child {
 	size_t parent_length;
 	int devices;        /* a file system of device nodes, or -1 */
 	int old_mounts;     /* mount(2) only */
+	int procfs;         /* what was mounted at /proc and at /sys, or -1 */
+	int sysfs;
 	int mask_directory; /* a detached empty tmpfs to hide directories with, or -1
                        */
 	int mask_file;      /* the host's /dev/null, or -1 */

@@ -225,6 +225,8 @@ void child_main(const long *stack)
 				.devpts = -1,
 				.parent = -1,
 				.devices = -1,
+				.procfs = -1,
+				.sysfs = -1,
 				.mask_directory = -1,
 				.mask_file = -1,
 				.state = -1,

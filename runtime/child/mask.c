@@ -57,11 +57,24 @@ static int is_absent(int r)
 	return r == -ENOENT || r == -ENOTDIR || r == -EACCES;
 }
 
+/*
+ * What is in procfs or sysfs is looked up in the very mount that was made, so that whoever moves its directory in the image meanwhile
+ * takes the masks along.
+ */
+static int open_target(const struct child *child, const char *path)
+{
+	if (child->procfs >= 0 && text_starts(path, "/proc/"))
+		return sys_openat2(child->procfs, path + 6, O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+	if (child->sysfs >= 0 && text_starts(path, "/sys/"))
+		return sys_openat2(child->sysfs, path + 5, O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+	return path_open(child, path, 0);
+}
+
 int op_mask(struct child *child, const struct bsn_op *op)
 {
 	struct statx st;
 	const char *path = op_text(child, op, 0);
-	int at = path_open(child, path, 0);
+	int at = open_target(child, path);
 	if (is_absent(at))
 		return 0;
 	int r = at < 0 ? at : sys_statx(at, &st);
@@ -73,7 +86,7 @@ int op_mask(struct child *child, const struct bsn_op *op)
 int op_read_only(struct child *child, const struct bsn_op *op)
 {
 	const char *path = op_text(child, op, 0);
-	int at = path_open(child, path, 0);
+	int at = open_target(child, path);
 	if (is_absent(at))
 		return 0;
 	int mount = at < 0 ? at : place_clone(child, at, AT_RECURSIVE);

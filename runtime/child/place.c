@@ -92,18 +92,24 @@ int place_propagate(const struct child *child, int fd, uint64_t changes)
 	return r;
 }
 
-static int is_root(const char *path)
+/* Who keeps the mount open: the one that became the root, and the kernel's own, whose masks are made in them wherever they then are. */
+static int *keeper(struct child *child, const char *path)
 {
-	while (*path == '/')
+	while (path[0] == '/' && path[1] == '/')
 		path++;
-	return *path == '\0';
+	if (text_same(path, "/"))
+		return &child->root;
+	if (text_same(path, "/proc"))
+		return &child->procfs;
+	return text_same(path, "/sys") ? &child->sysfs : NULL;
 }
 
 int place_settle(struct child *child, const struct bsn_op *op, int mount, uint64_t propagation)
 {
 	int r = place_propagate(child, mount, propagation);
-	if (r >= 0 && is_root(op_text(child, op, 0)))
-		child->root = mount;
+	int *keep = keeper(child, op_text(child, op, 0));
+	if (r >= 0 && keep != NULL)
+		*keep = mount;
 	else
 		sys_close(mount);
 	return r;

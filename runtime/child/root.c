@@ -80,7 +80,7 @@ int op_hide(struct child *child, const struct bsn_op *op)
 /* What was open for making mounts must not be what a working directory or a program finds open. */
 static void close_ours(struct child *child)
 {
-	int *const ours[] = { &child->devpts, &child->mask_directory, &child->mask_file };
+	int *const ours[] = { &child->devpts, &child->mask_directory, &child->mask_file, &child->procfs, &child->sysfs };
 	path_forget(child);
 	for (size_t i = 0; i < ARRAY_COUNT(ours); i++) {
 		if (*ours[i] >= 0)
