@@ -28,9 +28,9 @@ struct child {
 	int parent;              /* the directory that path_parent found last, or -1 */
 	const char *parent_path; /* ... its path, which goes on after parent_length bytes */
 	size_t parent_length;
-	int devices;        /* a file system of device nodes, or -1 */
-	int old_mounts;     /* mount(2) only */
-	int procfs;         /* what was mounted at /proc and at /sys, or -1 */
+	int devices;    /* a file system of device nodes, or -1 */
+	int old_mounts; /* mount(2) only */
+	int procfs;     /* what was mounted at /proc and at /sys, or -1 */
 	int sysfs;
 	int mask_directory; /* a detached empty tmpfs to hide directories with, or -1
                        */
