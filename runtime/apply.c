@@ -312,20 +312,24 @@ static int go(struct bsn_run *run, const struct bsn_process_config *process, str
 
 /* --- the ladder --- */
 
+int bsn_run_first_hooks(struct bsn_run *run, struct basin_error *err)
+{
+	run->hooked = true;
+	int r = bsn_hooks_run(run->config, BSN_HOOK_PRESTART, &run->state, BSN_CREATING, err);
+	return r >= 0 ? bsn_hooks_run(run->config, BSN_HOOK_CREATE_RUNTIME, &run->state, BSN_CREATING, err) : r;
+}
+
 static int run_hooks(struct bsn_run *run, struct basin_error *err)
 {
 	int fd = -1;
-	run->hooked = true;
-	int r = bsn_hooks_run(run->config, BSN_HOOK_PRESTART, &run->state, BSN_CREATING, err);
-	if (r >= 0)
-		r = bsn_hooks_run(run->config, BSN_HOOK_CREATE_RUNTIME, &run->state, BSN_CREATING, err);
+	int r = bsn_run_first_hooks(run, err);
 	if (r >= 0)
 		r = bsn_hooks_state(&run->state, BSN_CREATING, &fd, err);
 	auto_fd int owned = fd;
 	return r < 0 ? r : bsn_child_send(run->child.channel, BSN_MESSAGE_HOOKS_DONE, owned, err);
 }
 
-static int take_console(struct bsn_run *run, int fd, struct basin_error *err)
+int bsn_run_take_console(struct bsn_run *run, int fd, struct basin_error *err)
 {
 	if (fd < 0)
 		return bsn_fail(err, BASIN_INTERNAL, EPROTO, "the container's first process sent no terminal");
@@ -374,7 +378,7 @@ int bsn_run_follow(struct bsn_run *run, struct basin_error *err)
 		if (message.type == BSN_MESSAGE_HOOKS && run->plan->hooks)
 			r = run_hooks(run, err);
 		else if (message.type == BSN_MESSAGE_CONSOLE && run->plan->console)
-			r = take_console(run, bsn_fd_give(&fd), err);
+			r = bsn_run_take_console(run, bsn_fd_give(&fd), err);
 		else if (message.type == BSN_MESSAGE_MAP_IDS && run->made)
 			r = bsn_run_map_ids(run, message.value, fd, err);
 		else if (message.type == BSN_MESSAGE_LISTENER && run->listener >= 0)
@@ -404,7 +408,7 @@ static void stamp(struct bsn_run *run)
 	snprintf(run->created, sizeof(run->created), "%s.%09ldZ", text, now.tv_nsec);
 }
 
-static int describe(struct bsn_run *run, struct basin_error *err)
+int bsn_run_describe(struct bsn_run *run, struct basin_error *err)
 {
 	int r = bsn_process_identify(run->child.pid, &run->state.init);
 	/* A child that has ended already says why on the channel. */
@@ -439,7 +443,7 @@ int bsn_run_enter(struct bsn_run *run, const struct bsn_process_config *process,
 		r = bsn_cgroup_attach(run->cgroup, run->child.pid, err);
 	bsn_scope_release(&run->holder);
 	if (r >= 0 && run->made)
-		r = describe(run, err);
+		r = bsn_run_describe(run, err);
 	if (r >= 0 && run->pidfd_socket != NULL)
 		r = bsn_receiver_send(run->pidfd_socket, "--pidfd-socket", run->made ? "standard" : "setns", run->child.pidfd,
 				      err);
@@ -457,19 +461,10 @@ static int write_config(const struct bsn_run *run, struct basin_error *err)
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot keep a copy of the config") : 0;
 }
 
-static int make(struct bsn_run *run, struct basin_error *err)
+static int start_child(struct bsn_run *run, void *data, struct basin_error *err)
 {
-	int r = write_config(run, err);
-	if (r >= 0 && run->notifies)
-		r = bsn_notify_make(run->container.dir, err);
-	if (r >= 0 && run->notifies && !run->create)
-		r = bsn_notify_bind(run->container.dir, &run->notify, err);
-	if (r >= 0)
-		r = bsn_record_open(run->container.dir, "record", false, &run->record, err);
-	if (r >= 0)
-		r = bsn_steps_apply(bsn_container_steps, bsn_container_step_count, run->record, run, &run->container, err);
-	if (r >= 0)
-		r = bsn_run_open_handles(run, err);
+	(void)data;
+	int r = bsn_run_open_handles(run, err);
 	if (r >= 0)
 		r = bsn_run_start(run, run->options->preserve_fds + bsn_activation_count(), err);
 	if (r >= 0)
@@ -484,7 +479,21 @@ static int make(struct bsn_run *run, struct basin_error *err)
 	return 0;
 }
 
-int bsn_run_apply(struct bsn_run *run, struct basin_error *err)
+static int make(struct bsn_run *run, bsn_run_maker *maker, void *data, struct basin_error *err)
+{
+	int r = write_config(run, err);
+	if (r >= 0 && run->notifies)
+		r = bsn_notify_make(run->container.dir, err);
+	if (r >= 0 && run->notifies && !run->create)
+		r = bsn_notify_bind(run->container.dir, &run->notify, err);
+	if (r >= 0)
+		r = bsn_record_open(run->container.dir, "record", false, &run->record, err);
+	if (r >= 0)
+		r = bsn_steps_apply(bsn_container_steps, bsn_container_step_count, run->record, run, &run->container, err);
+	return r >= 0 ? maker(run, data, err) : r;
+}
+
+int bsn_run_apply_with(struct bsn_run *run, bsn_run_maker *maker, void *data, struct basin_error *err)
 {
 	struct bsn_container container = BSN_CONTAINER_INIT;
 	int r = bsn_container_make(run->container.runtime, run->options->id, &container, err);
@@ -492,7 +501,7 @@ int bsn_run_apply(struct bsn_run *run, struct basin_error *err)
 		return r;
 	run->container = container;
 	run->made = true;
-	r = make(run, err);
+	r = make(run, maker, data, err);
 	if (r < 0) {
 		bsn_child_kill(&run->child);
 		bsn_scope_release(&run->holder);
@@ -501,4 +510,9 @@ int bsn_run_apply(struct bsn_run *run, struct basin_error *err)
 			bsn_hooks_run_last(run->config, &run->state);
 	}
 	return r;
+}
+
+int bsn_run_apply(struct bsn_run *run, struct basin_error *err)
+{
+	return bsn_run_apply_with(run, start_child, NULL, err);
 }

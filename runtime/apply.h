@@ -60,6 +60,17 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
  */
 int bsn_run_apply(struct bsn_run *run, struct basin_error *err);
 
+/* --- for restore, which has its process from elsewhere --- */
+typedef int bsn_run_maker(struct bsn_run *run, void *data, struct basin_error *err);
+/* The same, with maker in the place of starting the child. */
+int bsn_run_apply_with(struct bsn_run *run, bsn_run_maker *maker, void *data, struct basin_error *err);
+/* Writes the state, once child.pid is known. */
+int bsn_run_describe(struct bsn_run *run, struct basin_error *err);
+/* The runtime's hooks of a container that is being made. */
+int bsn_run_first_hooks(struct bsn_run *run, struct basin_error *err);
+/* The terminal's master goes to the console socket, or is ours to attend. Takes fd. */
+int bsn_run_take_console(struct bsn_run *run, int fd, struct basin_error *err);
+
 /* --- for exec, which shares them --- */
 /* Compiles config's filter, with an agent where it has one. */
 int bsn_run_compile_filter(struct bsn_run *run, int cache_dir, struct basin_error *err);

@@ -25,7 +25,7 @@ enum {
 	SELINUX = 1,
 	INTEL_RDT = 1,
 	NET_DEVICES = 1,
-	CHECKPOINT = 0,
+	CHECKPOINT = 1,
 };
 
 const char *bsn_runtime_commit(void)

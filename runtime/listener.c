@@ -1,39 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/listener.h"
 
-#include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/io.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "runtime/receiver.h"
 
 /* The version of this document, as the spec's example and crun have it; that of the state inside is the spec's. */
 #define DOCUMENT_VERSION "0.2.0"
-
-/* "@name" is a socket without a file, as Go and crun write it. */
-static int make_address(const char *path, struct sockaddr_un *address, socklen_t *ret_length)
-{
-	size_t length = strlen(path);
-	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	if (length >= sizeof(address->sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address->sun_path, path, length);
-	*ret_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-	if (path[0] == '@')
-		address->sun_path[0] = '\0';
-	else
-		*ret_length += 1;
-	return 0;
-}
 
 static int connect_to(const char *path)
 {
 	struct sockaddr_un address;
 	socklen_t length;
-	int r = make_address(path, &address, &length);
+	int r = bsn_receiver_address(path, "linux.seccomp.listenerPath", &address, &length, NULL);
 	auto_fd int fd = r < 0 ? r : bsn_sys_socket(AF_UNIX, SOCK_STREAM, 0);
 	if (fd < 0)
 		return fd;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "runtime/facts.h"
 
@@ -265,6 +266,18 @@ static int plan_way_in(struct bsn_plan *plan, const struct bsn_plan_request *req
 	return r;
 }
 
+/* As runc: standard streams that are the host's /dev/null become the container's. A terminal has taken their places otherwise. */
+static void plan_null(struct bsn_plan *plan, const struct bsn_plan_request *request)
+{
+	uint64_t streams = 0;
+	struct stat st;
+	for (int fd = 0; fd < 3 && !request->config->process.terminal; fd++)
+		if (fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
+			streams |= 1u << fd;
+	if (streams != 0)
+		bsn_list_add_number(&plan->list, BSN_OP_NULL, streams);
+}
+
 /* What is made in the mount namespace, and then the way into it. */
 static int plan_filesystem(struct bsn_plan *plan, const struct bsn_plan_request *request, struct basin_error *err)
 {
@@ -280,6 +293,7 @@ static int plan_filesystem(struct bsn_plan *plan, const struct bsn_plan_request 
 		bsn_list_add_text(&plan->list, BSN_OP_DIRECTORY, config->process.cwd)->number[0] = 0755;
 	plan_hook_ops(plan, config);
 	plan_console(plan, &config->process, true, request->console_sent);
+	plan_null(plan, request);
 	bsn_plan_masks(plan, config);
 	r = plan_way_in(plan, request, err);
 	if (r >= 0 && config->rootfs_propagation != 0)

@@ -126,6 +126,43 @@ struct bsn_exec_options {
 int bsn_container_exec(const struct bsn_runtime *runtime, const struct bsn_exec_options *options, int *ret_status,
 		       struct basin_error *err);
 
+/* --- checkpoint and restore, through criu --- */
+
+struct bsn_criu_options {
+	const char *image_path;          /* the directory of images */
+	const char *work_path;           /* for criu's log; NULL: the same */
+	const char *parent_path;         /* relative to image_path: the images of an earlier pre-dump; NULL: none */
+	const char *page_server;         /* "ADDRESS:PORT"; NULL: none */
+	const char *manage_cgroups_mode; /* "soft", "full", "strict", "ignore"; NULL: criu's default */
+	const char *network_lock;        /* "iptables", "nftables", "skip"; NULL: criu's default */
+	const char *lsm_profile;         /* "TYPE:NAME" */
+	const char *lsm_mount_context;
+	int status_fd; /* gets a NUL when the page server of lazy_pages is ready; -1: none */
+	bool leave_running;
+	bool pre_dump; /* memory only, and the container goes on */
+	bool lazy_pages;
+	bool auto_dedup;
+	bool tcp_established;
+	bool tcp_close;
+	bool tcp_skip_in_flight;
+	bool ext_unix_sk;
+	bool shell_job;
+	bool file_locks;
+	bool link_remap;
+};
+
+#define BSN_CRIU_OPTIONS_INIT                                                                                                    \
+	{                                                                                                                        \
+		.image_path = "checkpoint", .status_fd = -1                                                                      \
+	}
+
+/* Writes a running container to files; unless it goes on, it is deleted then. */
+int bsn_container_checkpoint(const struct bsn_runtime *runtime, const char *id, const struct bsn_criu_options *options,
+			     struct basin_error *err);
+/* Makes a container from them; otherwise as run. */
+int bsn_container_restore(const struct bsn_runtime *runtime, const struct bsn_create_options *options,
+			  const struct bsn_criu_options *criu, bool detach, int *ret_status, struct basin_error *err);
+
 /* The OCI state document (state.json's public part): ociVersion, id, status, pid, bundle, annotations, plus created, owner, rootfs. */
 int bsn_container_state(const struct bsn_runtime *runtime, const char *id, char **ret_json, struct basin_error *err);
 /* An array of such documents, by id. */

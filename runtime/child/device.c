@@ -152,3 +152,30 @@ int op_symlink(struct child *child, const struct bsn_op *op)
 		return replace_link(child, op, parent, name);
 	return r == -EEXIST ? 0 : r;
 }
+
+static int is_null(int fd)
+{
+	struct statx st;
+	return sys_statx(fd, &st) == 0 && (st.stx_mode & STAT_TYPE) == STAT_CHAR && st.stx_rdev_major == 1 &&
+	       st.stx_rdev_minor == 3;
+}
+
+/*
+ * A stream that leads to nowhere leads to the container's own nowhere: it keeps nothing of the host's in there, and what criu is to write
+ * down must not lie outside. Where the container has no such device it stays what it is.
+ */
+int op_null(struct child *child, const struct bsn_op *op)
+{
+	int looked_at = path_open(child, "/dev/null", 0);
+	int fd = looked_at >= 0 && is_null(looked_at)
+			 ? sys_openat2(child->root, "dev/null", O_RDWR | O_NOCTTY, 0, RESOLVE_IN_ROOT)
+			 : -1;
+	for (int i = 0; fd >= 0 && is_null(fd) && i < 3; i++)
+		if (op->number[0] >> i & 1)
+			SYS3(dup3, fd, i, 0);
+	if (fd >= 0)
+		sys_close(fd);
+	if (looked_at >= 0)
+		sys_close(looked_at);
+	return 0;
+}

@@ -51,6 +51,7 @@ static const struct row operations[BSN_OP_CODES] = {
 	[BSN_OP_MASK] = { op_mask, "cannot mask" },
 	[BSN_OP_READ_ONLY] = { op_read_only, "cannot make read-only" },
 	[BSN_OP_HIDE] = { op_hide, "cannot hide the host's" },
+	[BSN_OP_NULL] = { op_null, "cannot open the null device" },
 	[BSN_OP_PIVOT] = { op_pivot, "cannot change the root" },
 	[BSN_OP_CHROOT] = { op_chroot, "cannot change the root" },
 	[BSN_OP_CHDIR] = { op_chdir, "cannot change to the directory" },

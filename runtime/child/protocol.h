@@ -107,6 +107,7 @@ enum bsn_op_code {
 	BSN_OP_MASK,      /* T0; nothing there is fine */
 	BSN_OP_READ_ONLY, /* T0; nothing there is fine */
 	BSN_OP_HIDE,      /* T0: the host's mount there is taken away, or covered */
+	BSN_OP_NULL,      /* bit i of N0: descriptor i is the host's null device, and becomes the container's */
 	BSN_OP_PIVOT,     /* F_MOVE: by MS_MOVE and chroot, where pivot_root cannot work */
 	BSN_OP_CHROOT,    /* the same in the host's mount namespace */
 	/* --- the process --- */

@@ -127,11 +127,13 @@ int op_pivot(struct child *child, const struct bsn_op *op)
 int op_chdir(struct child *child, const struct bsn_op *op)
 {
 	char where[PATH_ROOM];
-	/* Whoever may go there first is enough: the runtime, who sees more, or the user, where only he may look. */
-	int r = child->placed ? 0 : (int)SYS1(chdir, op_text(child, op, 0));
+	/* Whoever may go there first is enough: the runtime, who sees more, or the user, where only he may look. The runtime does it before
+	 * a filter is loaded, which may forbid all of this. */
+	if (child->placed)
+		return 0;
+	int r = (int)SYS1(chdir, op_text(child, op, 0));
 	if (r == -EACCES && op->flags & BSN_OP_F_TRY)
 		return 0;
-	child->placed = r >= 0;
 	if (r < 0)
 		return fail(child, r, "chdir to cwd (\"", op_text(child, op, 0), "\") set in config.json failed", NULL);
 	/* A descriptor that leaked in can lead out (/proc/self/fd/N): the kernel then has no path for where we are. */
@@ -139,5 +141,6 @@ int op_chdir(struct child *child, const struct bsn_op *op)
 	if (n < 0 || where[0] != '/')
 		return fail_plain(child, -EPERM, "the working directory \"", op_text(child, op, 0),
 				  "\" is outside the container's root", NULL);
+	child->placed = 1;
 	return 0;
 }

@@ -159,3 +159,6 @@ bundle '["true"]'
 ok "--keep keeps a container that has ended" "$BASIN" run --keep -b "$B" c1
 is "it is stopped" "$("$BASIN" state c1 | jq -r .status)" stopped
 "$BASIN" delete c1
+sh_bundle 'for fd in 0 2; do stat -Lc %d:%i /proc/self/fd/$fd; done; stat -c %d:%i /dev/null'
+"$BASIN" run -b "$B" c1 </dev/null >"$T/null" 2>/dev/null
+is "a stream that leads nowhere leads to the container's nowhere" "$(sort -u "$T/null" | wc -l)" 1

@@ -59,7 +59,7 @@ refused "that is none" 1 'not a BPF program' "$BASIN" run -b "$B" c1
 # --- the moment ---
 # What the runtime itself uses up to the payload's start may be forbidden.
 sh_profile 'echo here' '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["close_range", "fsopen", "openat2", "open_tree", "move_mount",
-	"mount_setattr", "sendmsg", "recvmsg", "accept4", "clone3", "pivot_root", "seccomp"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}]}' "$NO_NNP"
+	"mount_setattr", "sendmsg", "recvmsg", "accept4", "clone3", "pivot_root", "seccomp", "getcwd", "chdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}]}' "$NO_NNP"
 run "$BASIN" run -b "$B" c1
 is "without noNewPrivileges" "$OUT" here
 sed -i 's/"noNewPrivileges": false/"noNewPrivileges": true/' "$B/config.json"

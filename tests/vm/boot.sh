@@ -5,7 +5,7 @@
 set -u
 TESTS=$(cd "$(dirname "$0")/.." && pwd)
 MACHINE=plain
-PACKAGES=skopeo,umoci,xfsprogs,dnsmasq-base,acl,attr,libcap2-bin,libarchive-tools,zstd,xz-utils,gzip,binutils,psmisc
+PACKAGES=criu,skopeo,umoci,xfsprogs,dnsmasq-base,acl,attr,libcap2-bin,libarchive-tools,zstd,xz-utils,gzip,binutils,psmisc
 . "$TESTS/vm/lib.sh"
 
 make_machine
