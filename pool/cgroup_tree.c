@@ -185,12 +185,13 @@ int bsn_cgroup_path(const struct bsn_cgroup_tree *tree, const char *rest, char *
 	return 0;
 }
 
-int bsn_cgroup_controllers(const struct bsn_cgroup_tree *tree, uint32_t *ret_mask, struct basin_error *err)
+/* The controllers that a file of the tree names. */
+static int read_controllers(const struct bsn_cgroup_tree *tree, const char *file, uint32_t *ret_mask)
 {
 	auto_free char *text = NULL;
-	int r = bsn_read_file(tree->fd, "cgroup.controllers", 4096, &text, NULL);
+	int r = bsn_read_file(tree->fd, file, 4096, &text, NULL);
 	if (r < 0 && r != -ENOENT)
-		return bsn_fail_sys(err, -r, "cannot read \"%s/cgroup.controllers\"", tree->mount);
+		return r;
 	uint32_t mask = 0;
 	char *rest = text;
 	for (const char *word = strsep(&rest, " \n"); word != NULL; word = strsep(&rest, " \n"))
@@ -199,6 +200,12 @@ int bsn_cgroup_controllers(const struct bsn_cgroup_tree *tree, uint32_t *ret_mas
 				mask |= BSN_CONTROLLER_BIT(i);
 	*ret_mask = mask;
 	return 0;
+}
+
+int bsn_cgroup_controllers(const struct bsn_cgroup_tree *tree, uint32_t *ret_mask, struct basin_error *err)
+{
+	int r = read_controllers(tree, "cgroup.controllers", ret_mask);
+	return r < 0 ? bsn_fail_sys(err, -r, "cannot read \"%s/cgroup.controllers\"", tree->mount) : 0;
 }
 
 /*
@@ -281,6 +288,10 @@ static int enable_level(const struct bsn_cgroup_tree *tree, const char *level, u
 			strcat(text, controller_names[i]);
 		}
 	r = bsn_write_file(tree->fd, file, text);
+	/* Above what was delegated to an ordinary user, somebody else has to have done it. */
+	uint32_t enabled = 0;
+	if ((r == -EACCES || r == -EPERM) && read_controllers(tree, file, &enabled) >= 0 && (mask & ~enabled) == 0)
+		return 0;
 	if (r == -EBUSY)
 		return bsn_fail(err, BASIN_UNSUPPORTED, EBUSY,
 				"cannot enable \"%s\" below the cgroup \"%s/%s\": processes run in it "

@@ -123,3 +123,12 @@ ok "resume" given "$BASIN" resume given
 ok "exec in it" given "$BASIN" exec given true
 ok "delete --force of that" given "$BASIN" delete --force given
 nok "its cgroup went" test -d "$GIVEN/oci/given"
+
+if grep -qw pids /sys/fs/cgroup/cgroup.subtree_control; then
+	bundle given '.process.args = ["sleep", "1000"] | .linux.resources = {pids: {limit: 10}}'
+	ok "with a limit there" given "$BASIN" run -d -b "$U/given" given
+	is "it holds" "$(cat "$GIVEN/oci/given/pids.max")" 10
+	ok "delete --force of the limited" given "$BASIN" delete --force given
+else
+	skip "a limit in a cgroup that was handed over" "this machine's cgroup v2 tree hands no pids controller down"
+fi
