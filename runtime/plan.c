@@ -82,7 +82,9 @@ static uint64_t first_flags(const struct bsn_config *config)
 
 static void plan_join(struct bsn_plan *plan, const struct bsn_config *config, enum bsn_namespace kind, int handle, uint16_t flags)
 {
+	uint32_t name = bsn_list_text(&plan->list, bsn_namespace_name(kind));
 	struct bsn_op *op = bsn_list_add_text(&plan->list, BSN_OP_JOIN, config->namespaces[kind].path);
+	op->text[1] = name;
 	op->fd = handle;
 	op->flags = flags;
 	op->number[0] = (uint64_t)bsn_namespace_flag(kind);
@@ -188,7 +190,7 @@ static void plan_root(struct bsn_plan *plan, const struct bsn_plan_request *requ
 	/* What is bound goes on hearing of the host's mounts below it. The host's own mounts stay what they are. */
 	for (size_t i = 0; i < request->config->mount_count; i++)
 		binds |= request->config->mounts[i].bind;
-	if (is_new(request->config, BSN_NS_MOUNT))
+	if (request->config->namespaces[BSN_NS_MOUNT].given)
 		bsn_list_add_number(&plan->list, BSN_OP_PROPAGATE, (binds ? MS_SLAVE : MS_PRIVATE) | MS_REC);
 	op = bsn_list_add_text(&plan->list, BSN_OP_ROOT, plan->root_path);
 	op->text[1] = op->text[0];
@@ -254,10 +256,11 @@ static void plan_console(struct bsn_plan *plan, const struct bsn_process_config 
 	op->flags = bind ? BSN_OP_F_BIND : 0;
 }
 
-/* By pivot_root into a namespace of its own; in the host's only the root of the process can change. */
+/* By pivot_root, also in a namespace that is joined, which becomes the container's by that; in the host's only the root of the process can
+ * change. */
 static int plan_way_in(struct bsn_plan *plan, const struct bsn_plan_request *request, struct basin_error *err)
 {
-	if (!is_new(request->config, BSN_NS_MOUNT)) {
+	if (!request->config->namespaces[BSN_NS_MOUNT].given) {
 		bsn_list_add(&plan->list, BSN_OP_CHROOT);
 		return 0;
 	}
@@ -347,9 +350,7 @@ static int make_plan(struct bsn_plan *plan, const struct bsn_plan_request *reque
 	if (r < 0)
 		return r;
 	plan_entry(plan, request);
-	/* A mount namespace that is joined is used as it is. */
-	if (!is_joined(config, BSN_NS_MOUNT))
-		r = plan_filesystem(plan, request, err);
+	r = plan_filesystem(plan, request, err);
 	if (r < 0)
 		return r;
 	plan_sysctl(plan, config);

@@ -4,7 +4,8 @@
 
 #include <linux/prctl.h>
 
-#define SIGCHLD 17
+#define NS_GET_NSTYPE 0xb703
+#define SIGCHLD       17
 
 int op_proc(struct child *child, const struct bsn_op *op)
 {
@@ -32,9 +33,12 @@ int op_join(struct child *child, const struct bsn_op *op)
 	int r = (int)SYS2(setns, op->fd, kind);
 	if (r == -EPERM && (op->flags & BSN_OP_F_TRY))
 		return 0;
-	/* Already there: a user namespace cannot be joined twice. */
-	if (r == -EINVAL && kind == CLONE_NEWUSER)
+	/* Already there: a user namespace cannot be joined twice. Another kind of namespace is an error. */
+	if (r == -EINVAL && kind == CLONE_NEWUSER && SYS3(ioctl, op->fd, NS_GET_NSTYPE, 0) == CLONE_NEWUSER)
 		r = 0;
+	if (r < 0)
+		return fail(child, r, "failed to setns into ", op_text(child, op, 1), " namespace with path ",
+			    op_text(child, op, 0));
 	if (r >= 0) {
 		child->joined |= kind;
 		sys_close(op->fd);

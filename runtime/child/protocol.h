@@ -69,7 +69,7 @@ enum bsn_op_code {
 	/* --- who and where --- */
 	BSN_OP_PROC,    /* D the host's /proc, for writes to self/ and sys/ */
 	BSN_OP_WAIT_GO, /* until maps and limits are written */
-	BSN_OP_JOIN,    /* D a namespace, N0 its CLONE_NEW flag, T0 its path; F_TRY: EPERM is for a second attempt to solve */
+	BSN_OP_JOIN, /* D a namespace, N0 its CLONE_NEW flag, T0 its path, T1 its kind; F_TRY: EPERM is for a second attempt to solve */
 	BSN_OP_JOIN_PROCESS, /* D a pidfd, N0 CLONE_NEW flags */
 	BSN_OP_TIME,    /* a new time namespace for what is forked next; T0 the offsets as /proc/self/timens_offsets wants them */
 	BSN_OP_FORK,    /* N0 CLONE_NEW flags: the successor is the parent's child; this process ends */

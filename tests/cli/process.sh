@@ -109,6 +109,17 @@ userns='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{container
 refused_config "a user that the namespace lacks" 'setuid to unmapped uid 11 in user namespace' "$userns | .process.user = {uid: 11, gid: 0}"
 refused_config "a group that it lacks" 'setgid to unmapped gid 11 in user namespace' "$userns | .process.user = {uid: 0, gid: 11}"
 
+# --- namespaces ---
+for kind in user ipc; do
+	refused_config "a namespace of another kind than $kind" "failed to setns into $kind namespace" ".linux.namespaces |= (map(select(.type != \"$kind\")) + [{type: \"$kind\", path: \"/proc/self/ns/uts\"}])"
+done
+unshare --mount sleep 60 &
+holder=$!
+within 5 [ "$(readlink "/proc/$holder/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]
+run_bundle 'readlink /proc/self/ns/mnt; ls /etc' "(.linux.namespaces[] | select(.type == \"mount\")).path = \"/proc/$holder/ns/mnt\""
+is "a mount namespace that is joined becomes the container's" "$(flat)" "$(readlink "/proc/$holder/ns/mnt") group passwd "
+kill "$holder"
+
 # --- session keyring ---
 keyring='sed -n "s/^\([0-9a-f]*\).* \([0-9a-f]\{8\}\) .*keyring *\(_ses.c1\):.*/\1 \2 \3/p" /proc/keys'
 if [ -r /proc/keys ]; then
