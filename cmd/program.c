@@ -323,7 +323,7 @@ int cmd_runtime(const struct cmd_run *run, struct bsn_runtime *ret_runtime)
 		}
 		size_t length = strlen(root);
 		n = snprintf(root + length, sizeof(root) - length, "/%s", given) + (int)length;
-	} else if (geteuid() != 0 && runtime_dir != NULL && runtime_dir[0] == '/')
+	} else if (runtime_dir != NULL && runtime_dir[0] == '/' && bsn_runtime_of_user())
 		n = snprintf(root, sizeof(root), "%s/basin", runtime_dir);
 	else
 		n = snprintf(root, sizeof(root), "/run/basin");

@@ -72,7 +72,7 @@ static int parse_other(struct bsn_config *config, const char *option, struct bsn
 	const char *value = strchr(option, '=');
 	if (!bsn_starts_with(option, "idmap=") && !bsn_starts_with(option, "ridmap=")) {
 		mount->data.of[mount->data.count++] = option;
-		return option[0] == '\0' || option[0] == '=' ? -EINVAL : 0;
+		return option[0] == '=' ? -EINVAL : 0;
 	}
 	mount->idmap = true;
 	mount->idmap_recursive |= option[0] == 'r';
@@ -94,6 +94,8 @@ static int parse_options(struct bsn_config *config, const json_t *json, const ch
 	}
 	for (size_t i = 0; i < options.count; i++) {
 		unsigned long propagation;
+		if (options.of[i][0] == '\0')
+			continue; // buildah writes one
 		if (!bsn_mount_option_apply(mount, options.of[i], &propagation)) {
 			r = parse_other(config, options.of[i], mount);
 			if (r == -ENOMEM)

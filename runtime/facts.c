@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "base/sys.h"
+#include "runtime/runtime.h"
 
 #define MOUNTINFO_MAX (16 << 20)
 
@@ -67,6 +68,12 @@ bool bsn_facts_initial_user_namespace(void)
 bool bsn_facts_host_root(void)
 {
 	return bsn_facts_capable(CAP_SYS_ADMIN) && bsn_facts_initial_user_namespace();
+}
+
+bool bsn_runtime_of_user(void)
+{
+	const char *user = getenv("USER");
+	return geteuid() != 0 || (!bsn_facts_initial_user_namespace() && (user == NULL || strcmp(user, "root") != 0));
 }
 
 bool bsn_facts_shared_mount(const char *path)

@@ -3,6 +3,7 @@
 #include "runtime/plan.h"
 
 #include "runtime/device_nodes.h"
+#include "runtime/facts.h"
 
 static const struct bsn_device defaults[] = {
 	{ .type = 'c', .path = "/dev/null", .major = 1, .minor = 3, .mode = 0666 },
@@ -96,7 +97,8 @@ int bsn_plan_devices(struct bsn_plan *plan, const struct bsn_config *config, str
 		return r;
 	/* A user namespace may not make nodes. Ours are mounted where we know whose ids they must have, else the host's. */
 	bool bind = config->namespaces[BSN_NS_USER].given || !plan->privileged;
-	bool made = bind && plan->privileged && config->namespaces[BSN_NS_USER].path == NULL;
+	bool made =
+		bind && plan->privileged && config->namespaces[BSN_NS_USER].path == NULL && bsn_facts_initial_user_namespace();
 	if (made)
 		bsn_list_add(&plan->list, BSN_OP_DEVICES)->fd = bsn_plan_handle(plan, BSN_HANDLE_DEVICES, NULL, NULL);
 	for (size_t i = 0; i < plan->device_count; i++) {

@@ -30,6 +30,12 @@ struct bsn_runtime {
 	bool managing; /* the caller is the manager of environments: it may start and delete theirs */
 };
 
+/*
+ * Whether state belongs below $XDG_RUNTIME_DIR: for anybody but root, and for root of the user namespace in which a user's engine runs us.
+ * With $USER "root" in such a namespace an engine is there that has made its own /run (as runc has it).
+ */
+bool bsn_runtime_of_user(void);
+
 /* What create, run and the environments' launcher ask for. Zero and -1 (descriptors) mean "not asked". */
 struct bsn_create_options {
 	const char *id;

@@ -79,6 +79,13 @@ ok "root of a user namespace runs a container" unshare --user --mount --map-root
 is "in which devices work" "$OUT" "0
 device"
 
+# An engine of an ordinary user keeps its runtime's state where the user may write, and may ask for one more user namespace inside its own.
+make_bundle "$B" '.process.args = ["sh", "-c", "id -u; echo x >/dev/null && echo device"] | .mounts = [.mounts[] | .options = ((.options // []) - ["gid=5"])] |
+	.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 0, size: 1}] | .linux.gidMappings = [{containerID: 0, hostID: 0, size: 1}]'
+ok "as does one that has a user namespace below it" env -u BASIN_ROOT USER=somebody XDG_RUNTIME_DIR="$T/nested" unshare --user --mount --map-root-user "$BASIN" run -b "$B" c4
+is "where devices work, too" "$OUT" $'0\ndevice'
+ok "its state is the user's" test -d "$T/nested/basin"
+
 # --- without privileges: an ordinary user, with the one id it has ---
 if [ "$(cat /proc/sys/kernel/unprivileged_userns_clone 2>/dev/null || echo 1)" = 1 ]; then
 	mkdir "$T/user" "$T/rootless"
