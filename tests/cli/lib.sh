@@ -3,7 +3,8 @@
 # What every command-line test sources: a sandbox of its own, and the few words to say what is expected. Output is TAP.
 #
 # The sandbox: private mount, network and pid namespaces (whatever a test leaves running dies with it), a pure cgroup v2 view at
-# /sys/fs/cgroup, a /dev that is not the machine's, roots below $T, and a cgroup root of its own name, removed at the end.
+# /sys/fs/cgroup, a /dev that is not the machine's, roots below $T, and a cgroup root of its own name, removed at the end. Who sources it with
+# SANDBOX_OF_MACHINE set, in a machine to throw away, has mount and network namespaces only.
 #
 #   $BASIN   the program under test          $T      scratch directory          $ROOTFS  a busybox root file system (make_rootfs)
 #   ok NAME COMMAND...         passes when COMMAND succeeds          nok NAME COMMAND...   passes when it fails
@@ -22,7 +23,9 @@ if [ "$(id -u)" != 0 ]; then
 	exit 0
 fi
 if [ -z "${BASIN_SANDBOX:-}" ]; then
-	exec env BASIN_SANDBOX=1 unshare --mount --net --pid --fork --kill-child --mount-proc --propagation private bash "$0" "$@"
+	pids=(--pid --fork --kill-child --mount-proc)
+	[ -z "${SANDBOX_OF_MACHINE:-}" ] || pids=()
+	exec env BASIN_SANDBOX=1 unshare --mount --net --propagation private "${pids[@]}" bash "$0" "$@"
 fi
 
 # One process makes all nodes: where processors are emulated, each process takes a tenth of a second.
@@ -58,7 +61,7 @@ sandbox_enter() {
 	if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
 		mount -t cgroup2 none /sys/fs/cgroup
 	fi
-	private_dev
+	[ -n "${SANDBOX_OF_MACHINE:-}" ] || private_dev
 	T=$(mktemp -d "${TMPDIR:-/tmp}/basin-test.XXXXXX")
 	chmod 755 "$T"
 	mkdir "$T/run" "$T/data" "$T/tmp"

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What the tests with other people's engines share: the sandbox of the command-line tests, servers that are started and stopped by pid, an
+# image. In the virtual machine with systemd the sandbox keeps the pids of the machine, because systemd is told of processes by pid.
+#
+#   server NAME COMMAND...     starts it, its output in $T/NAME.log; it is stopped at the end    ready NAME SECONDS COMMAND...
+#   on_terminal WAIT TYPED COMMAND...   runs it on a terminal of 33 lines and 99 columns, and types TYPED once it wrote WAIT
+#   docker_archive FILE NAME   the busybox root of make_rootfs as an image, as "docker save" writes one
+SANDBOX_OF_MACHINE=${BASIN_VM:-}
+. "$(dirname "${BASH_SOURCE[0]}")/../cli/lib.sh"
+
+declare -A SERVERS=()
+
+server() {
+	local name=$1
+	shift
+	"$@" >"$T/$name.log" 2>&1 </dev/null &
+	SERVERS[$name]=$!
+}
+
+# Waits until COMMAND says that the server answers. A server that does not is a failure with its last words.
+ready() {
+	local name=$1 seconds=$2
+	shift 2
+	if within "$seconds" "$@"; then
+		pass "$name answers"
+	else
+		fail "$name answers" "$(tail -n 20 "$T/$name.log")"
+		exit 1
+	fi
+}
+
+stop_server() {
+	local pid=${SERVERS[$1]:-}
+	[ -n "$pid" ] || return 0
+	unset "SERVERS[$1]"
+	kill -TERM "$pid" 2>/dev/null
+	within 20 gone "$pid" || kill -KILL "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+}
+
+# A process that has ended, reaped or not.
+gone() {
+	[[ $(ps -o stat= -p "$1") =~ ^(Z.*)?$ ]]
+}
+
+at_end() {
+	for name in "${!SERVERS[@]}"; do
+		stop_server "$name"
+	done
+}
+
+on_terminal() {
+	timeout 90 python3 - "$@" <<-'PY'
+		import fcntl, os, pty, struct, sys, termios
+		wait, typed, command = sys.argv[1].encode(), sys.argv[2].encode() + b"\n", sys.argv[3:]
+		pid, master = pty.fork()
+		if pid == 0:
+		    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
+		    os.execvp(command[0], command)
+		out = b""
+		while True:
+		    try:
+		        data = os.read(master, 4096)
+		    except OSError:
+		        break
+		    if not data:
+		        break
+		    out += data
+		    if typed and wait in out:
+		        os.write(master, typed)
+		        typed = b""
+		sys.stdout.write(out.decode().replace("\r\n", "\n"))
+		sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+	PY
+}
+
+docker_archive() {
+	local dir=$T/archive layer
+	mkdir -p "$dir"
+	cp "$T/rootfs.tar" "$dir/layer.tar"
+	layer=$(sha256sum <"$dir/layer.tar" | cut -d' ' -f1)
+	jq -n --arg layer "sha256:$layer" '{architecture: "amd64", os: "linux", config: {Env: ["PATH=/usr/bin:/bin"], Cmd: ["sh"]},
+		rootfs: {type: "layers", diff_ids: [$layer]}}' >"$dir/config.json"
+	jq -n --arg name "$2" '[{Config: "config.json", RepoTags: [$name], Layers: ["layer.tar"]}]' >"$dir/manifest.json"
+	tar -C "$dir" -cf "$1" manifest.json config.json layer.tar
+}
