@@ -32,6 +32,11 @@ static const struct {
 	[BSN_LEGACY_DEVICES] = { "devices", 0 },
 	[BSN_LEGACY_NET_CLS] = { "net_cls", 0 },
 	[BSN_LEGACY_NET_PRIO] = { "net_prio", 0 },
+	[BSN_LEGACY_CPUACCT] = { "cpuacct", 0 },
+	[BSN_LEGACY_FREEZER] = { "freezer", 0 },
+	[BSN_LEGACY_PERF_EVENT] = { "perf_event", 0 },
+	[BSN_LEGACY_RDMA] = { "rdma", BSN_CONTROLLER_BIT(BSN_CONTROLLER_RDMA) },
+	[BSN_LEGACY_SYSTEMD] = { "name=systemd", 0 },
 };
 
 uint32_t bsn_legacy_unified(uint32_t mask)
@@ -65,16 +70,17 @@ bool bsn_legacy_host(void)
 	return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type != CGROUP2_SUPER_MAGIC;
 }
 
-/* "cpu,cpuacct" (and more: mount options, "name=systemd") as a mask. */
-static uint32_t mask_of(const char *list)
+uint32_t bsn_legacy_controllers(const char *list, size_t length)
 {
+	const char *end = list + length;
 	uint32_t mask = 0;
-	while (*list != '\0') {
-		size_t length = strcspn(list, ",");
+	while (list < end) {
+		const char *comma = memchr(list, ',', (size_t)(end - list));
+		size_t word = (size_t)((comma != NULL ? comma : end) - list);
 		for (int i = 0; i < BSN_LEGACY_CONTROLLERS; i++)
-			if (strlen(controllers[i].name) == length && strncmp(list, controllers[i].name, length) == 0)
+			if (strlen(controllers[i].name) == word && strncmp(list, controllers[i].name, word) == 0)
 				mask |= BSN_LEGACY_BIT(i);
-		list += length + (list[length] == ',');
+		list += word + 1;
 	}
 	return mask;
 }
@@ -89,10 +95,7 @@ static const char *own_cgroup(char *table, uint32_t mask)
 		char *path = list != NULL ? strchr(list + 1, ':') : NULL;
 		if (path == NULL || (end != NULL && path > end))
 			break;
-		*path = '\0';
-		uint32_t has = mask_of(list + 1);
-		*path = ':';
-		if ((has & mask) != 0) {
+		if ((bsn_legacy_controllers(list + 1, (size_t)(path - list - 1)) & mask) != 0) {
 			if (end != NULL)
 				*end = '\0';
 			return path + 1;
@@ -142,7 +145,7 @@ static int take_mount(struct bsn_legacy *legacy, const char *line, uint32_t mask
 	if (tail == NULL || sscanf(line, "%*s %*s %*s %4095s %4095s", root, mount) != 2 ||
 	    sscanf(tail, " - cgroup %*s %255s", list) != 1)
 		return 0;
-	uint32_t has = mask_of(list);
+	uint32_t has = bsn_legacy_controllers(list, strlen(list));
 	if ((has & mask & ~bsn_legacy_mask(legacy)) == 0 || strchr(mount, '\\') != NULL)
 		return 0;
 	if (cgroups_path != NULL && cgroups_path[0] == '/')
@@ -207,6 +210,24 @@ int bsn_legacy_parse(const char *text, struct bsn_legacy *ret_legacy, struct bas
 	}
 	*ret_legacy = legacy;
 	legacy.count = 0;
+	return 0;
+}
+
+int bsn_legacy_descend(struct bsn_legacy *legacy, uint32_t mask, const char *path, struct basin_error *err)
+{
+	for (const char *part = path + strspn(path, "/"); *part != '\0'; part += strcspn(part, "/"), part += strspn(part, "/"))
+		if (strcspn(part, "/") <= 2 && strncmp(part, "..", strcspn(part, "/")) == 0)
+			return bsn_fail(err, BASIN_USAGE, EINVAL, "--cgroup: %s is not a sub cgroup path", path);
+	for (size_t i = 0; i < legacy->count; i++) {
+		struct bsn_legacy_place *place = &legacy->places[i];
+		char *below = NULL;
+		if ((place->mask & mask) == 0 || path[strspn(path, "/")] == '\0')
+			continue;
+		if (asprintf(&below, "%s/%s", place->path, path + strspn(path, "/")) < 0)
+			return bsn_fail_sys(err, ENOMEM, "cannot name cgroups");
+		free(place->path);
+		place->path = below;
+	}
 	return 0;
 }
 
@@ -319,11 +340,11 @@ int bsn_legacy_join(const struct bsn_legacy *legacy, pid_t pid, struct basin_err
 	char number[16];
 	snprintf(number, sizeof(number), "%d", (int)pid);
 	for (size_t i = 0; i < legacy->count; i++) {
-		auto_fd int fd = bsn_legacy_open(legacy->places[i].path, err);
+		auto_fd int fd = open_checked(legacy->places[i].path);
 		int r = fd < 0 ? fd : bsn_write_file(fd, "cgroup.procs", number);
 		if (r < 0)
-			return fd < 0 ? r
-				      : bsn_fail_sys(err, -r, "cannot move a process into cgroup \"%s\"", legacy->places[i].path);
+			return bsn_fail_sys(err, -r, "error adding pid %s to cgroups: %s/cgroup.procs", number,
+					    legacy->places[i].path);
 	}
 	return 0;
 }

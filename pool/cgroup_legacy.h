@@ -3,7 +3,8 @@
  * Version 1 hierarchies, for OCI containers on hosts that still hold controllers there (Documentation/admin-guide/cgroup-v1).
  *
  * A container's cgroup is in the v2 tree on such a host too: it is killed, frozen, filtered and counted there. A hierarchy of version 1
- * is joined only for a controller that the config, or a later update, asks something of. What is joined for a container are
+ * is joined only for a controller that the config, or a later update, asks something of; and all of them where the config names the place
+ * (linux.cgroupsPath), since whoever names it looks for it in each. What is joined for a container are
  * its places: one directory in each of those hierarchies. They are made by a step, which keeps them as text; each carries the container's
  * mark in an extended attribute, and removing takes nothing that lacks it.
  *
@@ -26,6 +27,11 @@ enum bsn_legacy_controller {
 	BSN_LEGACY_DEVICES,
 	BSN_LEGACY_NET_CLS,
 	BSN_LEGACY_NET_PRIO,
+	BSN_LEGACY_CPUACCT, /* from here on nothing is written to them: they are joined where a config names its place */
+	BSN_LEGACY_FREEZER,
+	BSN_LEGACY_PERF_EVENT,
+	BSN_LEGACY_RDMA,
+	BSN_LEGACY_SYSTEMD, /* systemd's own hierarchy, which has no controller */
 	BSN_LEGACY_CONTROLLERS
 };
 #define BSN_LEGACY_BIT(controller) (1U << (controller))
@@ -54,6 +60,10 @@ int bsn_legacy_find(uint32_t mask, const char *cgroups_path, const char *id, str
 		    struct basin_error *err);
 /* All controllers of the places. */
 uint32_t bsn_legacy_mask(const struct bsn_legacy *legacy);
+/* The controllers in a list like "cpu,cpuacct", as BSN_LEGACY_BITs; what is unknown in it is left out. */
+uint32_t bsn_legacy_controllers(const char *list, size_t length);
+/* Goes one step down: the places of mask become those that are called path beneath them. Makes nothing. */
+int bsn_legacy_descend(struct bsn_legacy *legacy, uint32_t mask, const char *path, struct basin_error *err);
 
 /* The places as one line, and back. */
 int bsn_legacy_format(const struct bsn_legacy *legacy, struct bsn_str *ret_text);

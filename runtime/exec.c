@@ -26,9 +26,9 @@ static int open_container(struct bsn_run *run, const struct bsn_runtime *runtime
 	if (run->process < 0)
 		return bsn_fail_sys(err, -run->process, "cannot hold container \"%s\"", options->id);
 	run->scope = run->state.scope;
-	r = bsn_exec_cgroup(run, options, err);
+	r = bsn_legacy_take(&run->state, &run->legacy, err);
 	if (r >= 0)
-		r = bsn_legacy_take(&run->state, &run->legacy, err);
+		r = bsn_exec_cgroup(run, options, err);
 	return r < 0 ? r : bsn_container_config(&run->container, &run->config, err);
 }
 

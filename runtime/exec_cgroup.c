@@ -41,6 +41,24 @@ static int open_below(struct bsn_run *run, const char *below, struct basin_error
 	return 0;
 }
 
+/* Where it has places in version 1 too: a path alone is for all of them, and "CONTROLLERS:PATH" for theirs. */
+static int descend(struct bsn_run *run, const char *const *cgroups, struct basin_error *err)
+{
+	int r = 0;
+	for (; r >= 0 && *cgroups != NULL; cgroups++) {
+		const char *colon = strchr(*cgroups, ':');
+		size_t length = colon != NULL ? (size_t)(colon - *cgroups) : 0;
+		uint32_t mask = colon != NULL ? bsn_legacy_controllers(*cgroups, length) : ~0u;
+		if ((mask & bsn_legacy_mask(&run->legacy)) == 0)
+			return bsn_fail(err, BASIN_USAGE, EINVAL, "--cgroup: unknown controller %.*s in \"%s\"", (int)length,
+					*cgroups, *cgroups);
+		r = bsn_legacy_descend(&run->legacy, mask, colon != NULL ? colon + 1 : *cgroups, err);
+		if (r >= 0 && colon == NULL)
+			r = open_below(run, *cgroups, err);
+	}
+	return r;
+}
+
 int bsn_exec_cgroup(struct bsn_run *run, const struct bsn_exec_options *options, struct basin_error *err)
 {
 	const char *const *cgroups = options->cgroups;
@@ -51,6 +69,8 @@ int bsn_exec_cgroup(struct bsn_run *run, const struct bsn_exec_options *options,
 		return bsn_fail(err, BASIN_CONFLICT, EBUSY, "cannot exec in a paused container");
 	if (cgroups == NULL || cgroups[0] == NULL)
 		return 0;
+	if (run->legacy.count > 0)
+		return descend(run, cgroups, err);
 	r = check_form(cgroups, err);
 	if (r >= 0 && run->cgroup < 0)
 		r = bsn_fail(err, BASIN_USAGE, EINVAL, "--cgroup: container \"%s\" has no cgroup", options->id);

@@ -43,6 +43,8 @@ static const json_t *resources_of(const struct bsn_config *config)
 /* Whether there is anything but a denial of all devices, which everybody writes. */
 static bool asks(const struct bsn_config *config, const json_t *resources)
 {
+	if (config->cgroups_path != NULL)
+		return true;
 	for (size_t i = 0; i < config->resources.device_count; i++)
 		if (config->resources.devices[i].allow)
 			return true;
@@ -54,9 +56,12 @@ int bsn_legacy_prepare(struct bsn_run *run, struct basin_error *err)
 	struct bsn_config *config = run->config;
 	struct bsn_cgroup_resources *v2 = &config->resources;
 	const json_t *resources = resources_of(config);
-	if (run->options->managed || run->container.runtime->cgroup_manager == BSN_CGROUP_DISABLED || !asks(config, resources) ||
+	if (run->options->managed || run->container.runtime->cgroup_manager != BSN_CGROUPFS || !asks(config, resources) ||
 	    !is_possible())
 		return 0;
+	if (config->cgroups_path != NULL && config->cgroups_path[0] == '/' && bsn_legacy_frozen(config->cgroups_path))
+		return bsn_fail(err, BASIN_BUSY, EBUSY, "container's cgroup unexpectedly frozen: \"%s\" (thaw or remove it)",
+				config->cgroups_path);
 	struct bsn_legacy_wish wish = { .pids_of_zero = v2->pids_max };
 	int r = v2->unified_count > 0 ? refuse_unified(config, err) : 0;
 	if (r >= 0)
@@ -64,7 +69,8 @@ int bsn_legacy_prepare(struct bsn_run *run, struct basin_error *err)
 	if (r >= 0)
 		bsn_legacy_read_devices(v2->devices, v2->device_count, &wish);
 	if (r >= 0)
-		r = bsn_legacy_find(wish.mask, config->cgroups_path, run->options->id, &run->legacy, err);
+		r = bsn_legacy_find(config->cgroups_path != NULL ? ~0u : wish.mask, config->cgroups_path, run->options->id,
+				    &run->legacy, err);
 	run->legacy_writes = wish.writes;
 	if (r >= 0)
 		bsn_cgroup_resources_restrict(v2, ~bsn_legacy_unified(bsn_legacy_mask(&run->legacy)));

@@ -69,9 +69,6 @@ static int intend_cgroup(void *data, struct bsn_str *value, struct basin_error *
 		return can_do_without(run) ? do_without(run, BSN_STEP_SKIP) : r;
 	if (wanted != NULL && wanted[0] == '/') {
 		r = below_mount(wanted, path, err);
-		if (r >= 0 && !bsn_streq(tree->mount, "/sys/fs/cgroup") && bsn_legacy_frozen(path))
-			r = bsn_fail(err, BASIN_BUSY, EBUSY, "container's cgroup unexpectedly frozen: \"%s\" (thaw or remove it)",
-				     wanted);
 	} else {
 		r = wanted != NULL ? bsn_format(rest, sizeof(rest), "%s", wanted)
 				   : bsn_format(rest, sizeof(rest), "oci/%s", run->container.id);
