@@ -22,7 +22,40 @@ printf '#!/bin/sh\nexit 1\n' >"$T/tmp/criu"
 chmod 755 "$T/tmp/criu"
 refused "one that does not answer" 1 'criu ended without an answer' env PATH="$T/tmp" "$BASIN" checkpoint --image-path "$T/images" c1
 rm "$T/tmp/criu"
+
+# --- a stand-in, for the conversation ---
+mkdir "$T/bin"
+cp "$TESTS/cli/criu_stand_in.py" "$T/bin/criu"
+export CRIU_LOG=$T/log
+with() { # WHAT-CRIU-SAYS COMMAND...
+	local says=$1
+	shift
+	env "PATH=$T/bin:$PATH" "CRIU_SAYS=$says" "$@"
+}
+refused "one that is too old" 1 'CRIU version 31000 must be 31500 or higher' with old "$BASIN" checkpoint --image-path "$T/images" c1
+refused "a kernel that does not track memory" 1 'criu is missing features: .MemTrack' with new "$BASIN" checkpoint --pre-dump --image-path "$T/images" c1
+refused "a dump that fails" 1 'criu failed: type DUMP errno 52: it is tired$' with no "$BASIN" checkpoint --image-path "$T/images" c1
+is "it was for the container's process" "$(cat "$T/log")" "dump $("$BASIN" state c1 | jq .pid)"
+ok "one that does not" with new "$BASIN" checkpoint --image-path "$T/images" c1
+refused "ends the container" 1 'does not exist' "$BASIN" state c1
+mkdir -p "$T/far/sub" "$T/near" "$ROOTFS/there"
+ln -sfn /there "$ROOTFS/link"
+make_bundle "$B" ".process.args = [\"sleep\", \"60\"] | .mounts += [{source: \"$T/far\", destination: \"/link\", options: [\"bind\"]},
+	{source: \"../near\", destination: \"/link/sub/deep\", options: [\"bind\"]}] | .hooks.createRuntime = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"cat >$T/state\"]}]"
+rm "$T/log"
+ok "restore" with new "$BASIN" restore -d -b "$B" --image-path "$T/images" --pid-file "$T/pid" c1
+is "the container runs" "$("$BASIN" state c1 | jq -r '.status, .pid' | tr '\n' ' ')" "running $(cat "$T/pid") "
+is "criu was in its cgroup" "$(grep -c "^cgroup 0::.*/c1\$" "$T/log")" 1
+is "the root was a mount point" "$(grep mounted "$T/log")" "mounted 1"
+is "binds are told without links" "$(grep '^mount /there' "$T/log" | cut -d' ' -f2 | tr '\n' ' ')" "/there /there/sub/deep "
+is "with their sources" "$(grep '^mount /there' "$T/log" | cut -d' ' -f3 | tr '\n' ' ')" "$T/far $B/../near "
+ok "whose destinations were made" test -d "$T/far/sub/deep"
+is "the hook saw the process" "$(jq -r '.status, .pid' "$T/state" | tr '\n' ' ')" "creating $(cat "$T/pid") "
+is "nothing of the way is left" "$(ls "$BASIN_ROOT/c1" | grep -c criu)$(grep -c criu-root /proc/self/mountinfo)" 00
 "$BASIN" delete -f c1
+ok "in the foreground" with new "$BASIN" restore -b "$B" --image-path "$T/images" c1
+refused "it is removed at its end" 1 'does not exist' "$BASIN" state c1
+rm "$ROOTFS/link"
 
 if ! command -v criu >/dev/null; then
 	skip "with criu" "criu is not installed"
@@ -56,7 +89,7 @@ ok "checkpoint" "$BASIN" checkpoint --image-path "$T/images" --work-path "$T/wor
 why
 refused "the container is gone" 1 'does not exist' "$BASIN" state c1
 is "its cgroup too" "$(find "$BASIN_CGROUP_ROOT" -name c1)" ""
-ok "the descriptors are told" jq -e 'length == 3' "$T/images/descriptors.json"
+ok "the descriptors are told" jq -e 'length == 3 and .[0] == "/dev/null"' "$T/images/descriptors.json"
 before=$(cat "$ROOTFS/tmp/count")
 ok "restore" "$BASIN" restore -d -b "$B" --image-path "$T/images" --work-path "$T/work" --pid-file "$T/pid" c1
 why
@@ -79,7 +112,7 @@ ok "delete" "$BASIN" delete -f c2
 
 # --- what lies outside ---
 mkdir -p "$T/outside/sub" "$T/inner" "$ROOTFS/real"
-ln -sfn /real "$ROOTFS/link"
+ln -s /real "$ROOTFS/link"
 make_bundle "$B" "$FULL | .mounts += [{source: \"$T/outside\", destination: \"/link\", options: [\"bind\"]},
 	{source: \"$T/inner\", destination: \"/link/sub/deep\", options: [\"bind\"]}] |
 	.hooks.createRuntime = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"cat >$T/state; readlink /proc/self/ns/mnt >$T/ns\"]}]"
