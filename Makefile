@@ -170,7 +170,7 @@ FUZZERS    := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(call src,tests/fuzz/
 $(B)/fuzz/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(filter-out -f% -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) -fvisibility=hidden -fPIC $(FUZZ_FLAGS) -Wno-unknown-warning-option $(LIB_CFLAGS) -MMD -MP -c $< -o $@
-$(B)/libfuzz.a: $(patsubst %.c,$(B)/fuzz/%.o,$(LIB_SRC)) $(CHILD_IMAGE)
+$(B)/libfuzz.a: $(patsubst %.c,$(B)/fuzz/%.o,$(LIB_SRC) runtime/systemd/variant.c) $(CHILD_IMAGE)
 $(B)/tests/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(B)/libfuzz.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
