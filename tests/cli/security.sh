@@ -122,17 +122,18 @@ swapped() {
 	wait $SWAPPER 2>/dev/null
 	rm -rf "$1" "$1-link"
 }
-mkdir "$T/host"
-bundle '["sh", "-c", "echo made"]' '.mounts += [{destination: "/swap/made/deep", type: "tmpfs", source: "tmpfs"}]'
+mkdir -p "$T/host/made/deep"
+bundle '["sh", "-c", "grep -c /made/deep /proc/self/mountinfo"]' '.mounts += [{destination: "/swap/made/deep", type: "tmpfs", source: "tmpfs"}, {destination: "/swap/made/new", type: "tmpfs", source: "tmpfs"}]'
 swapping "$ROOTFS/swap" "$T/host"
-made=0
+outside='' made=0
 for _ in $(seq 40); do
 	run "$BASIN" run -b "$B" c1
-	[ "$OUT" != made ] || made=$((made + 1))
+	[ "$STATUS$OUT" != 01 ] || made=$((made + 1))
+	[ "$STATUS" != 1 ] || [ "$OUT" != 0 ] || outside="a mount went elsewhere"
 done
 swapped "$ROOTFS/swap"
-is "a mount's destination that is exchanged for a link leads nowhere outside" "$(ls -A "$T/host")" ""
-if [ $made -gt 0 ]; then pass "containers were made meanwhile"; else fail "containers were made meanwhile" "$ERR"; fi
+is "a mount's destination that is exchanged for a link leads nowhere outside" "$outside$(ls "$T/host/made")" deep
+if [ $made -gt 0 ]; then pass "containers were made meanwhile"; else fail "containers were made meanwhile" "$OUT $ERR"; fi
 rm -rf "${ROOTFS:?}$T"
 # The payload finds its procfs at one name or the other, or for a moment at none, and masked wherever it is.
 bundle '["sh", "-c", "cat /proc/version /proc-link/version 2>/dev/null; test -e /tmp/self && echo elsewhere; true"]' '.linux.maskedPaths += ["/proc/version"]'
@@ -146,6 +147,13 @@ done
 swapped "$ROOTFS/proc"
 mkdir "$ROOTFS/proc"
 is "/proc that is exchanged for a link is nowhere without its masks" "$wrong" ""
+
+# ... surely, after the mounts and before the masks.
+printf '#!/bin/sh\nmv %s/proc %s/moved && mkdir %s/proc\n' "$ROOTFS" "$ROOTFS" "$ROOTFS" >"$T/hook/swap"
+bundle '["sh", "-c", "ls /proc; test -e /moved/self && cat /moved/version"]' ".linux.maskedPaths += [\"/proc/version\"] | .hooks.createRuntime = [{path: \"$T/hook/swap\"}]"
+run "$BASIN" run -b "$B" c1
+is "a procfs whose directory was moved has its masks" "$STATUS$OUT" 0
+rmdir "$ROOTFS/moved"
 
 # The console is put on the name itself, not on what the image's link says.
 bundle '["sh", "-c", "test -c /dev/console && test -f /etc/secret && cat /etc/secret"]' '.process.terminal = true | .mounts = [.mounts[] | select(.destination != "/dev")]'
@@ -166,7 +174,7 @@ CAPS='.process.capabilities[] += ["CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"]'
 bundle '["sh", "-c", "mount -t tmpfs x /proc && mkdir /proc/self && echo fake >/proc/self/oom_score_adj && cp -r /proc/self /proc/1; exec sleep 100"]' "$CAPS"
 "$BASIN" run -d -b "$B" c1
 pid=$("$BASIN" state c1 | jq .pid)
-within 5 test -e "/proc/$pid/root/proc/1/oom_score_adj"
+within 5 grep -q fake "/proc/$pid/root/proc/1/oom_score_adj"
 jq '.process | .args = ["sleep", "50"] | .oomScoreAdj = 321' "$B/config.json" >"$T/process.json"
 run "$BASIN" exec -d --pid-file "$T/exec.pid" --process "$T/process.json" c1
 is "exec into a container with a procfs of its own making" "$STATUS $(cat "/proc/$(cat "$T/exec.pid")/oom_score_adj")" "0 321"

@@ -16,6 +16,7 @@
 
 #include "base/str.h"
 #include "runtime/config.h"
+#include "runtime/idmap_default.h"
 #include "runtime/mount_options.h"
 
 static const char base[] =
@@ -389,6 +390,65 @@ static void mount_options_become_flags(void **state)
 }
 
 /* bsearch needs it. */
+static void a_bind_names_access_times_or_not(void **state)
+{
+	static const struct {
+		const char *options;
+		bool named;
+	} cases[] = {
+		{ "\"bind\",\"noatime\"", true },
+		{ "\"bind\",\"atime\"", false },
+		{ "\"bind\",\"noatime\",\"atime\"", false },
+		{ "\"bind\",\"relatime\"", true },
+		{ "\"bind\",\"norelatime\",\"nostrictatime\",\"diratime\"", false },
+		{ "\"bind\",\"nodiratime\"", true },
+		{ "\"bind\",\"nosuid\"", false },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char json[256];
+		struct bsn_config *config;
+		snprintf(json, sizeof(json), "{\"destination\":\"/a\",\"source\":\"/b\",\"options\":[%s]}", cases[i].options);
+		assert_int_equal(one_mount(&config, json)->access_time, cases[i].named);
+		bsn_config_free(config);
+	}
+}
+
+static void ranges_of_ids_in_an_option(void **state)
+{
+	struct bsn_config *config;
+	(void)state;
+	const struct bsn_mount *mount = one_mount(&config, "{\"destination\":\"/a\",\"source\":\"/b\",\"options\":[\"bind\","
+							   "\"ridmap=uids=0-1-10#10-11-5;gids=7-8-9\"]}");
+	assert_true(mount->idmap && mount->idmap_recursive && !mount->uid_maps_relative);
+	assert_int_equal(mount->uid_maps.count, 2);
+	assert_int_equal(mount->uid_maps.of[1].container, 10);
+	assert_int_equal(mount->uid_maps.of[1].host, 11);
+	assert_int_equal(mount->uid_maps.of[1].size, 5);
+	assert_int_equal(mount->gid_maps.count, 1);
+	assert_int_equal(mount->data.count, 0);
+	bsn_config_free(config);
+}
+
+static void default_maps_come_from_subids(void **state)
+{
+	struct bsn_id_map ranges[3];
+	const char *subids = "other:1:2\nme:100000:65536\n7:5:5\n";
+	(void)state;
+	assert_int_equal(bsn_idmap_default_ranges(subids, 1000, "me", 0, 1000, ranges), 2);
+	assert_true(ranges[0].container == 0 && ranges[0].host == 1000 && ranges[0].size == 1);
+	assert_true(ranges[1].container == 1 && ranges[1].host == 100000 && ranges[1].size == 65536);
+	assert_int_equal(bsn_idmap_default_ranges(subids, 1000, "me", 10, 1000, ranges), 3);
+	assert_true(ranges[0].container == 0 && ranges[0].host == 100000 && ranges[0].size == 10);
+	assert_true(ranges[1].container == 10 && ranges[1].host == 1000 && ranges[1].size == 1);
+	assert_true(ranges[2].container == 11 && ranges[2].host == 100010 && ranges[2].size == 65526);
+	assert_int_equal(bsn_idmap_default_ranges(subids, 7, NULL, 0, 7, ranges), 2);
+	assert_int_equal(ranges[1].host, 5);
+	assert_int_equal(bsn_idmap_default_ranges(subids, 8, "nobody", 0, 8, ranges), 1);
+	assert_int_equal(bsn_idmap_default_ranges(NULL, 8, NULL, 3, 8, ranges), 1);
+	assert_int_equal(ranges[0].container, 3);
+}
+
 static void mount_options_are_sorted(void **state)
 {
 	(void)state;
@@ -507,6 +567,9 @@ int main(void)
 		cmocka_unit_test(no_arguments_are_fine_where_init_waits),
 		cmocka_unit_test(namespaces_and_paths),
 		cmocka_unit_test(mount_options_become_flags),
+		cmocka_unit_test(a_bind_names_access_times_or_not),
+		cmocka_unit_test(ranges_of_ids_in_an_option),
+		cmocka_unit_test(default_maps_come_from_subids),
 		cmocka_unit_test(mount_options_are_sorted),
 		cmocka_unit_test(resources_are_in_the_kernels_terms),
 		cmocka_unit_test(no_tasks_means_what_the_version_says),
