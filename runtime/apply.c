@@ -63,14 +63,33 @@ void bsn_run_release(struct bsn_run *run)
 
 /* --- reading --- */
 
+/* Absolute, but not resolved: hooks and the state name the bundle as its owner does, who may reach it through a link. */
+static int name_bundle(struct bsn_run *run, const char *bundle, struct basin_error *err)
+{
+	char here[PATH_MAX] = "";
+	auto_str struct bsn_str path = { 0 };
+	if (bundle[0] != '/' && getcwd(here, sizeof(here)) == NULL)
+		return bsn_fail_sys(err, errno, "cannot tell the working directory, which the bundle is relative to");
+	size_t length = strlen(bundle);
+	while (length > 1 && bundle[length - 1] == '/')
+		length--;
+	if (length == 1 && bundle[0] == '.')
+		bsn_str_add(&path, here);
+	else
+		bsn_str_addf(&path, "%s%s%.*s", here, bundle[0] != '/' ? "/" : "", (int)length, bundle);
+	if (access(bsn_str_text(&path), F_OK) < 0)
+		return bsn_fail_sys(err, errno, "cannot open the bundle \"%s\"", bundle);
+	run->bundle = bsn_str_give(&path);
+	return run->bundle == NULL ? bsn_fail_sys(err, ENOMEM, "cannot open the bundle \"%s\"", bundle) : 0;
+}
+
 static int read_config(struct bsn_run *run, struct basin_error *err)
 {
 	const struct bsn_create_options *options = run->options;
 	size_t length;
-	const char *bundle = options->bundle != NULL ? options->bundle : ".";
-	run->bundle = realpath(bundle, NULL);
-	if (run->bundle == NULL)
-		return bsn_fail_sys(err, errno, "cannot open the bundle \"%s\"", bundle);
+	int r = name_bundle(run, options->bundle != NULL ? options->bundle : ".", err);
+	if (r < 0)
+		return r;
 	if (options->config_json != NULL) {
 		run->config_text = strdup(options->config_json);
 		if (run->config_text == NULL)
@@ -80,7 +99,7 @@ static int read_config(struct bsn_run *run, struct basin_error *err)
 		auto_str struct bsn_str path = { 0 };
 		bsn_str_addf(&path, "%s%s", options->config != NULL ? options->config : run->bundle,
 			     options->config != NULL ? "" : "/config.json");
-		int r = bsn_read_file(AT_FDCWD, bsn_str_text(&path), CONFIG_MAX, &run->config_text, &length);
+		r = bsn_read_file(AT_FDCWD, bsn_str_text(&path), CONFIG_MAX, &run->config_text, &length);
 		if (r < 0)
 			return bsn_fail_sys(err, -r, "cannot read \"%s\"", bsn_str_text(&path));
 	}
@@ -315,8 +334,8 @@ static int go(struct bsn_run *run, const struct bsn_process_config *process, str
 int bsn_run_first_hooks(struct bsn_run *run, struct basin_error *err)
 {
 	run->hooked = true;
-	int r = bsn_hooks_run(run->config, BSN_HOOK_PRESTART, &run->state, BSN_CREATING, err);
-	return r >= 0 ? bsn_hooks_run(run->config, BSN_HOOK_CREATE_RUNTIME, &run->state, BSN_CREATING, err) : r;
+	int r = bsn_hooks_run(run->config, BSN_HOOK_PRESTART, &run->state, BSN_CREATED, err);
+	return r >= 0 ? bsn_hooks_run(run->config, BSN_HOOK_CREATE_RUNTIME, &run->state, BSN_CREATED, err) : r;
 }
 
 static int run_hooks(struct bsn_run *run, struct basin_error *err)
@@ -324,7 +343,7 @@ static int run_hooks(struct bsn_run *run, struct basin_error *err)
 	int fd = -1;
 	int r = bsn_run_first_hooks(run, err);
 	if (r >= 0)
-		r = bsn_hooks_state(&run->state, BSN_CREATING, &fd, err);
+		r = bsn_hooks_state(&run->state, BSN_CREATED, &fd, err);
 	auto_fd int owned = fd;
 	return r < 0 ? r : bsn_child_send(run->child.channel, BSN_MESSAGE_HOOKS_DONE, owned, err);
 }

@@ -311,6 +311,10 @@ int bsn_config_parse_mounts(const char *text, size_t length, bool destinations_o
 void bsn_config_free(struct bsn_config *config);
 BSN_OWNER(struct bsn_config *, bsn_config_free);
 
+/* Files that what hooks write is appended to: crun's. */
+#define BSN_CONFIG_HOOKS_STDOUT "run.oci.hooks.stdout"
+#define BSN_CONFIG_HOOKS_STDERR "run.oci.hooks.stderr"
+
 /* An annotation's value, NULL when there is none. */
 const char *bsn_config_annotation(const struct bsn_config *config, const char *key);
 

@@ -53,6 +53,12 @@ static int open_namespace(const char *path, struct basin_error *err)
 	return fd < 0 ? bsn_fail_sys(err, -fd, "cannot open the namespace \"%s\"", path) : fd;
 }
 
+static int open_append(const char *path, struct basin_error *err)
+{
+	int fd = bsn_sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+	return fd < 0 ? bsn_fail_sys(err, -fd, "cannot open \"%s\" for what hooks write", path) : fd;
+}
+
 static int map_ids(const struct bsn_run *run, int fd, const struct bsn_mount *mount, struct basin_error *err)
 {
 	int user = -1;
@@ -137,6 +143,8 @@ static int open_handle(struct bsn_run *run, const struct bsn_handle *handle, str
 					&run->config->gid_maps, err);
 	case BSN_HANDLE_NAMESPACE:
 		return open_namespace(handle->path, err);
+	case BSN_HANDLE_APPEND:
+		return open_append(handle->path, err);
 	case BSN_HANDLE_START:
 		return bsn_start_listen(run->container.dir, err);
 	case BSN_HANDLE_PROCESS:

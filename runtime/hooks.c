@@ -91,8 +91,8 @@ static int open_output(const struct bsn_config *config, struct output *output, s
 	int r = output->said < 0 ? output->said : fcntl(output->said, F_SETFL, O_APPEND) < 0 ? -errno : 0;
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot keep what hooks say");
-	r = open_annotated(config, "run.oci.hooks.stdout", &output->out, err);
-	return r < 0 ? r : open_annotated(config, "run.oci.hooks.stderr", &output->err, err);
+	r = open_annotated(config, BSN_CONFIG_HOOKS_STDOUT, &output->out, err);
+	return r < 0 ? r : open_annotated(config, BSN_CONFIG_HOOKS_STDERR, &output->err, err);
 }
 
 /* The end of what was said, on one line, with ": " before it; "" for nothing. */
@@ -128,12 +128,12 @@ static int wait_for(const struct bsn_hook *hook, pid_t pid, int output, char sai
 		return bsn_fail_sys(err, errno, "cannot wait for \"%s\"", hook->path);
 	read_said(output, said, SAID_ROOM);
 	if (late)
-		return bsn_fail(err, BASIN_FAILED, ETIMEDOUT, "\"%s\" ran past its timeout of %d s%s", hook->path, hook->timeout,
+		return bsn_fail(err, BASIN_FAILED, ETIMEDOUT, "ran past its timeout of %d s: \"%s\"%s", hook->timeout, hook->path,
 				said);
 	if (info.si_code != CLD_EXITED)
-		return bsn_fail(err, BASIN_FAILED, EIO, "\"%s\" was killed by signal %d%s", hook->path, info.si_status, said);
+		return bsn_fail(err, BASIN_FAILED, EIO, "was killed by signal %d: \"%s\"%s", info.si_status, hook->path, said);
 	if (info.si_status != 0)
-		return bsn_fail(err, BASIN_FAILED, EIO, "\"%s\" failed: exit status %d%s", hook->path, info.si_status, said);
+		return bsn_fail(err, BASIN_FAILED, EIO, "failed with exit code %d: \"%s\"%s", info.si_status, hook->path, said);
 	return 0;
 }
 
@@ -168,7 +168,6 @@ static int run_hook(const struct bsn_config *config, const struct bsn_hook *hook
 	return r < 0 ? r : wait_for(hook, pid, output.said, said, err);
 }
 
-/* The words "error running ... hook #N" are runc's. */
 static int run_numbered(const struct bsn_config *config, enum bsn_hook_kind kind, size_t i, const struct bsn_state *state,
 			enum bsn_status status, struct basin_error *err)
 {
@@ -178,19 +177,19 @@ static int run_numbered(const struct bsn_config *config, enum bsn_hook_kind kind
 	auto_fd int document = fd;
 	if (r >= 0)
 		r = run_hook(config, &config->hooks[kind].of[i], state, document, said, err);
-	if (r < 0)
-		return bsn_error_prefix(err, "error running %s hook #%zu", bsn_hook_name(kind), i);
-	bsn_debug("%s hook #%zu is done%s", bsn_hook_name(kind), i, said);
-	return 0;
+	if (r >= 0)
+		bsn_debug("%s hook #%zu is done%s", bsn_hook_name(kind), i, said);
+	return r;
 }
 
 int bsn_hooks_run(const struct bsn_config *config, enum bsn_hook_kind kind, const struct bsn_state *state, enum bsn_status status,
 		  struct basin_error *err)
 {
-	int r = 0;
-	for (size_t i = 0; r >= 0 && i < config->hooks[kind].count; i++)
-		r = run_numbered(config, kind, i, state, status, err);
-	return r;
+	/* The words are runc's. */
+	for (size_t i = 0; i < config->hooks[kind].count; i++)
+		if (run_numbered(config, kind, i, state, status, err) < 0)
+			return bsn_error_prefix(err, "error running %s hook #%zu", bsn_hook_name(kind), i);
+	return 0;
 }
 
 void bsn_hooks_run_last(const struct bsn_config *config, const struct bsn_state *state)
@@ -198,5 +197,5 @@ void bsn_hooks_run_last(const struct bsn_config *config, const struct bsn_state 
 	struct basin_error err;
 	for (size_t i = 0; i < config->hooks[BSN_HOOK_POSTSTOP].count; i++)
 		if (run_numbered(config, BSN_HOOK_POSTSTOP, i, state, BSN_STOPPED, &err) < 0)
-			bsn_warn("%s", err.text);
+			bsn_warn("poststop hook %s (#%zu)", err.text, i);
 }

@@ -27,6 +27,7 @@ enum bsn_handle_kind {
 	BSN_HANDLE_LEGACY,    /* the same of one in a hierarchy of version 1, at path */
 	BSN_HANDLE_NAMESPACE, /* the namespace at path */
 	BSN_HANDLE_PROCESS,   /* the pidfd of a container's init, for exec */
+	BSN_HANDLE_APPEND,    /* the file at path, made if missing, to be written at its end */
 	BSN_HANDLE_START      /* the start socket, listening */
 };
 

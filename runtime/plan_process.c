@@ -284,8 +284,21 @@ static uint32_t add_environment(struct bsn_plan *plan)
 	return bsn_list_vector(&plan->list, (const char *const *)environ, count);
 }
 
+static void plan_output(struct bsn_plan *plan, const char *key, int stream)
+{
+	const char *path = bsn_config_annotation(plan->config, key);
+	if (path == NULL)
+		return;
+	int handle = bsn_plan_handle(plan, BSN_HANDLE_APPEND, path, NULL);
+	bsn_list_add_number(&plan->list, BSN_OP_HOOK_OUTPUT, (uint64_t)stream)->fd = handle;
+}
+
 void bsn_plan_hook_ops(struct bsn_plan *plan, const struct bsn_hooks *hooks, bool create)
 {
+	if (hooks->count > 0) {
+		plan_output(plan, BSN_CONFIG_HOOKS_STDOUT, 1);
+		plan_output(plan, BSN_CONFIG_HOOKS_STDERR, 2);
+	}
 	for (size_t i = 0; i < hooks->count; i++) {
 		const struct bsn_hook *hook = &hooks->of[i];
 		uint32_t argv = hook->args.count > 0 ? bsn_list_vector(&plan->list, hook->args.of, hook->args.count)

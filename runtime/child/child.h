@@ -38,6 +38,7 @@ struct child {
 	int state;          /* the state document that the parent handed over, or -1 */
 	int terminal;       /* our end of the terminal, or -1 */
 	int placed;         /* the working directory is the payload's */
+	int hook_output[2]; /* where standard output and error of hooks go, or -1 */
 	uint32_t keep_fds;
 	uint32_t joined; /* CLONE_NEW flags of the namespaces entered so far */
 	char **argv;
@@ -106,7 +107,7 @@ operation op_rlimit, op_session, op_keyring, op_scheduler, op_io_priority, op_af
 	op_umask;                                                     /* settings.c */
 operation op_bounding, op_user, op_caps, op_no_new_privs, op_seccomp; /* identity.c */
 operation op_hooks, op_lookup, op_ready, op_exec;                     /* payload.c */
-operation op_hook;                                                    /* hook.c */
+operation op_hook, op_hook_output;                                    /* hook.c */
 operation op_init, op_idle;                                           /* init.c */
 
 /* Writes text to a file of procfs below dirfd, after making sure that it is one: a symbolic link or a bind mount cannot stand

@@ -68,6 +68,7 @@ static const struct row operations[BSN_OP_CODES] = {
 	[BSN_OP_SECCOMP] = { op_seccomp, "cannot load the seccomp filter" },
 	[BSN_OP_LOOKUP] = { op_lookup, "cannot find the program" },
 	[BSN_OP_READY] = { op_ready, "waiting for start" },
+	[BSN_OP_HOOK_OUTPUT] = { op_hook_output, "" },
 	[BSN_OP_HOOK] = { op_hook, "error running a hook" },
 	[BSN_OP_EXEC] = { op_exec, "exec" },
 	[BSN_OP_INIT] = { op_init, "cannot start the payload" },
@@ -231,6 +232,7 @@ void child_main(const long *stack)
 				.mask_directory = -1,
 				.mask_file = -1,
 				.state = -1,
+				.hook_output = { -1, -1 },
 				.terminal = -1 };
 	if (fd < 3 || map_list(&child, fd) < 0)
 		leave(127);

@@ -32,9 +32,10 @@ __attribute__((noreturn)) static void become_hook(struct child *child, const str
 		SYS3(lseek, child->state, 0, 0);
 		SYS3(dup3, child->state, 0, 0);
 	}
-	if (said >= 0) {
-		SYS3(dup3, said, 1, 0);
-		SYS3(dup3, said, 2, 0);
+	for (int stream = 1; stream <= 2; stream++) {
+		int to = child->hook_output[stream - 1] >= 0 ? child->hook_output[stream - 1] : said;
+		if (to >= 0)
+			SYS3(dup3, to, stream, 0);
 	}
 	if (op->number[2] != 0)
 		SYS1(fchdir, child->root);
@@ -66,17 +67,18 @@ static void add_said(struct child *child, size_t at, int said)
 	text_add(child->text, at, sizeof(child->text), text);
 }
 
-/* "error running createContainer hook #1: "/bin/false" failed: exit status 1: ..."; the first half is runc's. */
+/* "error running createContainer hook #1: failed with exit code 1: "/bin/false": ..."; the first half is runc's. */
 static int tell(struct child *child, const struct bsn_op *op, const char *what, int64_t number, int said)
 {
 	char digits[24];
 	const size_t room = sizeof(child->text);
 	fail_plain(child, 0, "error running ", op->number[2] != 0 ? "createContainer" : "startContainer", " hook #",
 		   text_number(digits, (int64_t)op->number[1]));
-	size_t at = text_add(child->text, text_length(child->text), room, ": \"");
-	at = text_add(child->text, at, room, op_text(child, op, 0));
-	at = text_add(child->text, at, room, what);
+	size_t at = text_add(child->text, text_length(child->text), room, what);
 	at = text_add(child->text, at, room, text_number(digits, number));
+	at = text_add(child->text, at, room, ": \"");
+	at = text_add(child->text, at, room, op_text(child, op, 0));
+	at = text_add(child->text, at, room, "\"");
 	add_said(child, at, said);
 	return -EIO;
 }
@@ -119,6 +121,12 @@ static long fork_hook(int *pidfd)
 	return pid == -ENOSYS || pid == -EPERM ? SYS3(clone, CLONE_PIDFD | SIGNAL_CHILD, NULL, pidfd) : pid;
 }
 
+int op_hook_output(struct child *child, const struct bsn_op *op)
+{
+	child->hook_output[op->number[0] == 1 ? 0 : 1] = op->fd;
+	return 0;
+}
+
 int op_hook(struct child *child, const struct bsn_op *op)
 {
 	int pidfd = -1;
@@ -136,13 +144,13 @@ int op_hook(struct child *child, const struct bsn_op *op)
 	if (r == 0)
 		r = wait_for(pidfd, &code, &value);
 	if (late)
-		r = tell(child, op, "\" ran past its timeout, in seconds: ", (int64_t)op->number[0], said);
+		r = tell(child, op, ": ran past its timeout of seconds: ", (int64_t)op->number[0], said);
 	else if (r == 0 && code != EXITED)
 		r = tell(child, op,
-			 value == SIGNAL_SYSTEM ? "\" was killed: bad system call, signal " : "\" was killed by signal ", value,
+			 value == SIGNAL_SYSTEM ? "\" was killed: bad system call, signal " : ": was killed by signal ", value,
 			 said);
 	else if (r == 0 && value != 0)
-		r = tell(child, op, "\" failed: exit status ", value, said);
+		r = tell(child, op, ": failed with exit code ", value, said);
 	if (pidfd >= 0)
 		sys_close(pidfd);
 	if (said >= 0)

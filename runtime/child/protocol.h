@@ -127,6 +127,7 @@ enum bsn_op_code {
 	BSN_OP_LOOKUP, /* T0 vector: argv; T1 vector: environment. Finds argv[0]. T2: "HOME=/" with room for C bytes in all, to be
 			 * filled in for user N0 from the container's /etc/passwd */
 	BSN_OP_READY,  /* says so; N0: then waits for START (F_SOCKET: on D, a listening socket) */
+	BSN_OP_HOOK_OUTPUT, /* D a file that hooks' standard output (N0 1) or error (2) is appended to */
 	BSN_OP_HOOK, /* T0 path, T1 vector argv, T2 vector environment (without: that of LOOKUP), N0 seconds, N1 its number among its kind; N2:
 			* it is of createContainer, whose working directory is the container's root; else of startContainer */
 	BSN_OP_EXEC, /* execve of what LOOKUP found */

@@ -123,7 +123,7 @@ rm -rf "$T/outside/sub" "$T/state"
 ok "restore makes the destination again" "$BASIN" restore -d -b "$B" --image-path "$T/images4" c1
 why
 ok "and mounts there" "$BASIN" exec c1 grep -q ' /real/sub/deep ' /proc/mounts
-is "hooks run" "$(jq -r .status "$T/state")" creating
+is "hooks run" "$(jq -r .status "$T/state")" created
 is "in the host's namespaces" "$(cat "$T/ns")" "$(readlink /proc/self/ns/mnt)"
 "$BASIN" delete -f c1
 

@@ -24,7 +24,7 @@ make_bundle "$B" ".process.args = [\"true\"] | .root.readonly = false | .hooks =
 ours=$(readlink /proc/self/ns/mnt)
 ok "create runs with hooks" "$BASIN" create -b "$B" c1
 is "before start these have run" "$(cut -d' ' -f1 "$LOG" | tr '\n' ' ')" "prestart createRuntime1 createRuntime2 createContainer "
-is "in our namespaces" "$(grep -cF "creating c1 $ours" "$LOG")" 3
+is "in our namespaces" "$(grep -cF "created c1 $ours" "$LOG")" 3
 is "createContainer in the container's" "$(grep createContainer "$LOG" | grep -cF "$ours")" 0
 is "each with its environment" "$(grep -c 'v-createRuntime2' "$LOG")" 1
 ok "start" "$BASIN" start c1
@@ -42,20 +42,20 @@ failing() { # KIND REGEX NAME
 	make_bundle "$B" ".process.args = [\"true\"] | .hooks = {$1: [{path: \"$2\"${3:+, $3}}]}"
 }
 failing createRuntime /bin/false
-refused "a hook that fails stops create" 1 '^error running createRuntime hook #0: "/bin/false" failed: exit status 1$' "$BASIN" create -b "$B" c1
+refused "a hook that fails stops create" 1 '^error running createRuntime hook #0: failed with exit code 1: "/bin/false"$' "$BASIN" create -b "$B" c1
 refused "and leaves nothing" 1 'does not exist' "$BASIN" state c1
 failing createContainer /bin/false
-refused "a hook that fails in the container" 1 '^error running createContainer hook #0: "/bin/false" failed: exit status 1$' "$BASIN" create -b "$B" c1
+refused "a hook that fails in the container" 1 '^error running createContainer hook #0: failed with exit code 1: "/bin/false"$' "$BASIN" create -b "$B" c1
 failing startContainer /bin/false
 "$BASIN" create -b "$B" c1
-refused "one of start" 1 '^error running startContainer hook #0: "/bin/false" failed: exit status 1$' "$BASIN" start c1
+refused "one of start" 1 '^error running startContainer hook #0: failed with exit code 1: "/bin/false"$' "$BASIN" start c1
 "$BASIN" delete --force c1
 failing createRuntime /nosuch/hook
 refused "a hook that is not there" 1 '/nosuch/hook' "$BASIN" create -b "$B" c1
 failing createRuntime /bin/sleep '"args": ["sleep", "30"], "timeout": 1'
-refused "a hook that takes too long" 1 'error running createRuntime hook #0: "/bin/sleep" ran past its timeout of 1 s' "$BASIN" create -b "$B" c1
+refused "a hook that takes too long" 1 'error running createRuntime hook #0: ran past its timeout of 1 s' "$BASIN" create -b "$B" c1
 failing createContainer /bin/sleep '"args": ["sleep", "30"], "timeout": 1'
-refused "one in the container that takes too long" 1 'error running createContainer hook #0: "/bin/sleep" ran past its timeout' "$BASIN" create -b "$B" c1
+refused "one in the container that takes too long" 1 'error running createContainer hook #0: ran past its timeout of seconds: 1' "$BASIN" create -b "$B" c1
 failing poststart /bin/false
 refused "a poststart hook that fails ends the container" 1 'poststart hook #0' "$BASIN" run -b "$B" c1
 refused "which is gone" 1 'does not exist' "$BASIN" state c1
@@ -64,13 +64,13 @@ ok "a poststop hook that fails is a warning" "$BASIN" run -b "$B" c1
 
 # What a failing hook said is in the message; what a good one said is nowhere, or where the annotations send it.
 failing prestart /bin/sh '"args": ["sh", "-c", "echo out; echo err >&2; exit 3"]'
-refused "its words are told" 1 'prestart hook #0: "/bin/sh" failed: exit status 3: out err$' "$BASIN" create -b "$B" c1
+refused "its words are told" 1 'prestart hook #0: failed with exit code 3: "/bin/sh": out err$' "$BASIN" create -b "$B" c1
 failing startContainer /bin/sh '"args": ["sh", "-c", "echo from inside >&2; exit 4"]'
-refused "those of one inside too" 1 'startContainer hook #0: "/bin/sh" failed: exit status 4: from inside$' "$BASIN" run -b "$B" c1
+refused "those of one inside too" 1 'startContainer hook #0: failed with exit code 4: "/bin/sh": from inside$' "$BASIN" run -b "$B" c1
 failing createContainer /nosuch
-refused "one inside that is not there" 1 'createContainer hook #0: "/nosuch" failed: exit status 127: no such file' "$BASIN" run -b "$B" c1
+refused "one inside that is not there" 1 'createContainer hook #0: failed with exit code 127: "/nosuch": no such file' "$BASIN" run -b "$B" c1
 failing prestart /bin/sh '"args": ["sh", "-c", "kill -9 $$"]'
-refused "one that is killed" 1 'prestart hook #0: "/bin/sh" was killed by signal 9' "$BASIN" run -b "$B" c1
+refused "one that is killed" 1 'prestart hook #0: was killed by signal 9: "/bin/sh"' "$BASIN" run -b "$B" c1
 make_bundle "$B" ".process.args = [\"true\"] | .hooks = {prestart: [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo out; echo err >&2\"]}]}"
 run "$BASIN" run -b "$B" c1
 is "a good one is quiet" "$OUT$ERR" ""
@@ -79,6 +79,20 @@ make_bundle "$B" ".process.args = [\"true\"] | .hooks = {prestart: [{path: \"/bi
 "$BASIN" run -b "$B" c1
 is "annotations send it to files" "$(cat "$T/hook.out" "$T/hook.err")" "out
 err"
+
+make_bundle "$B" ".process.args = [\"true\"] | .root.readonly = false | .hooks = {createContainer: [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo create; cat >&2\"]}],
+	startContainer: [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo start; cat >&2\"]}]} |
+	.annotations = {\"run.oci.hooks.stdout\": \"$T/inside.out\", \"run.oci.hooks.stderr\": \"$T/inside.err\"}"
+ln -s "$B" "$T/link"
+for verb in run create; do
+	rm -f "$T"/inside.*
+	"$BASIN" $verb -b "$T/link/" c1
+	[ $verb = run ] || "$BASIN" start c1
+	is "$verb: of those inside too" "$(tr '\n' ' ' <"$T/inside.out")" "create start "
+	is "$verb: they hear the bundle's name as it was given, and that they are created" "$(jq -rs 'map("\(.bundle) \(.status) \(.pid)") | join(",")' "$T/inside.err")" \
+		"$T/link created 1,$T/link created 1"
+done
+within 5 sh -c "$BASIN delete c1"
 
 # Where they run, and with what.
 inside() { # KIND SCRIPT [more]: a hook of busybox's, which is at the same place inside and outside
@@ -126,5 +140,5 @@ last poststart
 "$BASIN" create -b "$B" c1
 refused "start fails in poststart" 1 'error running poststart hook #0' "$BASIN" --log "$T/warnings" start c1
 is "which deletes it" "$(cat "$T/last")" 1
-like "poststop's own failure is a warning" "$(cat "$T/warnings")" 'level=warning msg="error running poststop hook #0'
+like "poststop's own failure is a warning" "$(cat "$T/warnings")" 'level=warning msg="poststop hook failed with exit code 1'
 refused "it is gone" 1 'does not exist' "$BASIN" state c1
