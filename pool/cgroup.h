@@ -188,6 +188,8 @@ int bsn_cgroup_open(const struct bsn_cgroup_tree *tree, const char *path, int *r
 /* Sets the knobs of an existing one. */
 int bsn_cgroup_update(const struct bsn_cgroup_tree *tree, const char *path, const struct bsn_cgroup_resources *resources,
 		      struct basin_error *err);
+/* What memory_check asks for, and setting the knobs does too: for who has something to do before that. BASIN_BUSY. */
+int bsn_cgroup_check_memory(int fd, const struct bsn_cgroup_resources *resources, struct basin_error *err);
 /* Kills all that is in it and beneath it, waits until they are gone, removes it. One that is not there is success. */
 int bsn_cgroup_destroy(const struct bsn_cgroup_tree *tree, const char *path, struct basin_error *err);
 /* As destroy, but refuses (BASIN_BUSY) where anything runs beneath: for a pool. */

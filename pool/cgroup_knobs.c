@@ -110,12 +110,18 @@ static int check_memory(const struct target *target, const struct bsn_cgroup_res
 	return 0;
 }
 
+int bsn_cgroup_check_memory(int fd, const struct bsn_cgroup_resources *resources, struct basin_error *err)
+{
+	const struct target target = { .fd = fd };
+	bool asked =
+		resources->memory_check && resources->memory_max != BSN_CGROUP_MAX && resources->memory_max != BSN_CGROUP_UNSET;
+	return asked ? check_memory(&target, resources, err) : 0;
+}
+
 static int write_memory_max(const struct target *target, const struct bsn_cgroup_resources *resources, const char *value,
 			    struct basin_error *err)
 {
-	int r = 0;
-	if (resources->memory_check && resources->memory_max != BSN_CGROUP_MAX)
-		r = check_memory(target, resources, err);
+	int r = bsn_cgroup_check_memory(target->fd, resources, err);
 	return r < 0 ? r : put_checked(target, "memory.max", value, err);
 }
 

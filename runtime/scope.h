@@ -47,6 +47,9 @@ void bsn_scope_add(struct bsn_scope_words *words, const char *format, ...) __att
 int bsn_scope_properties(const struct bsn_cgroup_resources *resources, bool devices, struct bsn_scope_words *words,
 			 struct basin_error *err);
 
+/* Makes of the CPU quota what systemd makes of it (CPUQuota counts in hundredths of a processor), so that the two agree, as with runc. */
+void bsn_scope_round(struct bsn_cgroup_resources *resources);
+
 /* The helper that holds a scope. */
 struct bsn_scope_holder {
 	pid_t pid; /* -1: there is none */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Resources as properties of a unit, in GVariant's text form. systemd would write a knob back to what it knows, so whatever it has a property for is
- * told to it; the knobs are written after that all the same, since its properties are coarser (CPUQuota counts in hundredths of a processor).
+ * told to it; the knobs are written after that all the same, since there are some that it does not know.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -48,19 +48,32 @@ static void add_number(struct bsn_scope_words *words, const char *name, int64_t 
 	bsn_scope_add(words, "%s=uint64 %" PRIu64, name, value == BSN_CGROUP_MAX ? UINT64_MAX : (uint64_t)value);
 }
 
+/* Of a second, rounded up, so that what the container is promised fits. */
+static uint64_t per_second_of(int64_t quota, int64_t period)
+{
+	uint64_t per_second = (uint64_t)quota * 1000000 / (uint64_t)(period > 0 ? period : USUAL_PERIOD);
+	return (per_second + QUOTA_STEP - 1) / QUOTA_STEP * QUOTA_STEP;
+}
+
+static bool is_quota(int64_t quota)
+{
+	return quota > 0 && quota < INT64_MAX / 1000000;
+}
+
+void bsn_scope_round(struct bsn_cgroup_resources *resources)
+{
+	int64_t period = resources->cpu_period > 0 ? resources->cpu_period : USUAL_PERIOD;
+	if (is_quota(resources->cpu_quota))
+		resources->cpu_quota = (int64_t)(per_second_of(resources->cpu_quota, period) * (uint64_t)period / 1000000);
+}
+
 static void add_quota(struct bsn_scope_words *words, int64_t quota, int64_t period)
 {
-	uint64_t per_second = UINT64_MAX;
 	if (quota == BSN_CGROUP_UNSET && period == BSN_CGROUP_UNSET)
 		return;
 	if (period != BSN_CGROUP_UNSET)
 		bsn_scope_add(words, "CPUQuotaPeriodUSec=uint64 %" PRId64, period);
-	/* Rounded up, so that what the container is promised fits. */
-	if (quota > 0 && quota < INT64_MAX / 1000000) {
-		per_second = (uint64_t)quota * 1000000 / (uint64_t)(period > 0 ? period : USUAL_PERIOD);
-		per_second = (per_second + QUOTA_STEP - 1) / QUOTA_STEP * QUOTA_STEP;
-	}
-	bsn_scope_add(words, "CPUQuotaPerSecUSec=uint64 %" PRIu64, per_second);
+	bsn_scope_add(words, "CPUQuotaPerSecUSec=uint64 %" PRIu64, is_quota(quota) ? per_second_of(quota, period) : UINT64_MAX);
 }
 
 /* "0-3,6" as systemd wants it: a bit for each, the lowest byte first. The list was checked where it was read, or the kernel will. */

@@ -175,6 +175,7 @@ static int take_scope(struct bsn_run *run, const char *path, struct basin_error 
 		r = bsn_cgroup_open(tree, path, &run->cgroup, err);
 	if (r >= 0 && !bsn_ends_with(path, bsn_scope_unit(run->scope)))
 		r = bsn_cgroup_attach(run->cgroup, run->holder.pid, err);
+	bsn_scope_round(&run->config->resources);
 	return r < 0 ? r : bsn_cgroup_update(tree, path, &run->config->resources, err);
 }
 

@@ -27,12 +27,17 @@ static int write_resources(struct bsn_container *container, const struct bsn_sta
 			   const struct bsn_cgroup_resources *resources, bool devices, struct basin_error *err)
 {
 	struct bsn_cgroup_tree *tree;
+	struct bsn_cgroup_resources knobs = *resources; /* what it points to stays the caller's */
 	int r = bsn_container_tree(container, &tree, err);
+	if (r >= 0)
+		r = bsn_cgroup_check_memory(cgroup, resources, err);
 	/* systemd first: it writes knobs of its own accord when properties change. */
 	if (r >= 0)
 		r = bsn_scope_update(state->scope, resources, err);
+	if (state->scope != NULL)
+		bsn_scope_round(&knobs);
 	if (r >= 0)
-		r = bsn_cgroup_update(tree, state->cgroup, resources, err);
+		r = bsn_cgroup_update(tree, state->cgroup, &knobs, err);
 	if (r >= 0 && devices)
 		r = bsn_cgroup_devices_confine(cgroup, resources, err);
 	return r;

@@ -88,6 +88,21 @@ static void quotas_are_rounded_up(void **state)
 	assert_properties(&resources, false, "CPUQuotaPerSecUSec=uint64 18446744073709551615");
 }
 
+static void rounding_is_systemds(void **state)
+{
+	struct bsn_cgroup_resources resources = BSN_CGROUP_RESOURCES_INIT;
+	(void)state;
+	bsn_scope_round(&resources);
+	assert_true(resources.cpu_quota == BSN_CGROUP_UNSET);
+	resources.cpu_quota = 500000;
+	resources.cpu_period = 900000;
+	bsn_scope_round(&resources);
+	assert_true(resources.cpu_quota == 504000);
+	resources.cpu_quota = BSN_CGROUP_MAX;
+	bsn_scope_round(&resources);
+	assert_true(resources.cpu_quota == BSN_CGROUP_MAX);
+}
+
 static void idle_is_a_weight_of_zero(void **state)
 {
 	struct bsn_cgroup_resources resources = BSN_CGROUP_RESOURCES_INIT;
@@ -265,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_follow_the_path),       cmocka_unit_test(bad_names_are_refused),
 		cmocka_unit_test(resources_become_properties), cmocka_unit_test(quotas_are_rounded_up),
+		cmocka_unit_test(rounding_is_systemds),
 		cmocka_unit_test(idle_is_a_weight_of_zero),    cmocka_unit_test(lists_become_bits),
 		cmocka_unit_test(unified_comes_last),          cmocka_unit_test(devices_are_what_is_allowed),
 		cmocka_unit_test(values_have_their_types),     cmocka_unit_test(texts_are_unescaped),

