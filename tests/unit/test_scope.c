@@ -280,11 +280,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_follow_the_path),       cmocka_unit_test(bad_names_are_refused),
 		cmocka_unit_test(resources_become_properties), cmocka_unit_test(quotas_are_rounded_up),
-		cmocka_unit_test(rounding_is_systemds),
-		cmocka_unit_test(idle_is_a_weight_of_zero),    cmocka_unit_test(lists_become_bits),
-		cmocka_unit_test(unified_comes_last),          cmocka_unit_test(devices_are_what_is_allowed),
-		cmocka_unit_test(values_have_their_types),     cmocka_unit_test(texts_are_unescaped),
-		cmocka_unit_test(no_values_are_refused),       cmocka_unit_test(seconds_become_microseconds),
+		cmocka_unit_test(rounding_is_systemds),        cmocka_unit_test(idle_is_a_weight_of_zero),
+		cmocka_unit_test(lists_become_bits),           cmocka_unit_test(unified_comes_last),
+		cmocka_unit_test(devices_are_what_is_allowed), cmocka_unit_test(values_have_their_types),
+		cmocka_unit_test(texts_are_unescaped),         cmocka_unit_test(no_values_are_refused),
+		cmocka_unit_test(seconds_become_microseconds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
