@@ -110,18 +110,21 @@ static int check_memory(const struct target *target, const struct bsn_cgroup_res
 	return 0;
 }
 
+static bool wants_check(const struct bsn_cgroup_resources *resources)
+{
+	return resources->memory_check && resources->memory_max != BSN_CGROUP_MAX && resources->memory_max != BSN_CGROUP_UNSET;
+}
+
 int bsn_cgroup_check_memory(int fd, const struct bsn_cgroup_resources *resources, struct basin_error *err)
 {
 	const struct target target = { .fd = fd };
-	bool asked =
-		resources->memory_check && resources->memory_max != BSN_CGROUP_MAX && resources->memory_max != BSN_CGROUP_UNSET;
-	return asked ? check_memory(&target, resources, err) : 0;
+	return wants_check(resources) ? check_memory(&target, resources, err) : 0;
 }
 
 static int write_memory_max(const struct target *target, const struct bsn_cgroup_resources *resources, const char *value,
 			    struct basin_error *err)
 {
-	int r = bsn_cgroup_check_memory(target->fd, resources, err);
+	int r = wants_check(resources) ? check_memory(target, resources, err) : 0;
 	return r < 0 ? r : put_checked(target, "memory.max", value, err);
 }
 
