@@ -22,7 +22,6 @@ if command -v buildah >/dev/null; then
 	ok "buildah commit" b commit -q --rm work localhost/made
 	run prun localhost/made cat /ran
 	is "what it made runs" "$OUT" ran
-	ok "buildah bud" b bud -q --runtime "$BASIN" --isolation oci --network none -t localhost/bud "$T/context"
 else
 	skip "buildah" "it is not installed"
 fi
