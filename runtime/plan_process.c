@@ -239,15 +239,18 @@ static void plan_user(struct bsn_plan *plan, const struct bsn_plan_process *requ
 		op->flags = BSN_OP_F_NO_GROUPS;
 }
 
-/* A capability can be ambient only where it is permitted and inheritable; the wish for another is dropped, as runc does. */
+/* A capability can be ambient only where it is permitted and inheritable; the wish for another is dropped, as runc does. One line for all: buildah asks for every one. */
 static void warn_of_ambient(const struct bsn_process_config *process)
 {
+	auto_str struct bsn_str names = { 0 };
 	uint64_t lost = process->capabilities[BSN_CAP_AMBIENT] &
 			~(process->capabilities[BSN_CAP_PERMITTED] & process->capabilities[BSN_CAP_INHERITABLE]);
+	if (lost == 0)
+		return;
 	for (int cap = 0; lost != 0; cap++, lost >>= 1)
 		if (lost & 1)
-			bsn_warn("can't raise ambient capability %s: it is not both permitted and inheritable",
-				 bsn_cap_name(cap));
+			bsn_str_addf(&names, "%s%s", names.length > 0 ? ", " : "", bsn_cap_name(cap));
+	bsn_warn("can't raise ambient capability %s: not both permitted and inheritable", bsn_str_text(&names));
 }
 
 static void plan_caps(struct bsn_plan *plan, const struct bsn_process_config *process)
