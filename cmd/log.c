@@ -69,18 +69,34 @@ int cmd_log_check(const struct cmd_log *log)
 	return fd < 0 ? fd : 0;
 }
 
+/* Bytes of the UTF-8 character at text; 0: it is none. Names of files may be anything, records are read as UTF-8. */
+static size_t character(const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t length = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
+	for (size_t i = 1; i < length; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	return length;
+}
+
 /* text with what JSON (or a quoted log value) does not take escaped; cut where it does not fit. */
 static void escape(const char *text, char *buffer, size_t room)
 {
 	size_t at = 0;
-	for (; *text != '\0' && at + 8 < room; text++) {
+	while (*text != '\0' && at + 8 < room) {
 		unsigned char c = (unsigned char)*text;
-		if (c == '"' || c == '\\')
+		size_t length = character(text);
+		if (length == 0)
+			at += (size_t)snprintf(buffer + at, room - at, "\\ufffd");
+		else if (c == '"' || c == '\\')
 			at += (size_t)snprintf(buffer + at, room - at, "\\%c", c);
 		else if (c < 0x20)
 			at += (size_t)snprintf(buffer + at, room - at, "\\u%04x", c);
 		else
-			buffer[at++] = (char)c;
+			for (size_t i = 0; i < length; i++)
+				buffer[at++] = text[i];
+		text += length > 0 ? length : 1;
 	}
 	buffer[at] = '\0';
 }

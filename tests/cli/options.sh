@@ -33,6 +33,9 @@ is "--log-format json: msg" "$(jq -r .msg "$T/log")" 'container does not exist: 
 ok "--log-format json: time is RFC 3339" date -d "$(jq -r .time "$T/log")"
 run "$BASIN" --log "$T/log" --log-format json state 'a"b'
 ok "what is quoted is escaped" jq -e .msg "$T/log"
+rm -f "$T/bytes"
+run "$BASIN" --log "$T/bytes" --log-format json run -b "$T/a"$'\xff\xc3\xa9' x
+ok "and UTF-8 whatever is named" python3 -c 'import json, sys; json.loads(open(sys.argv[1], encoding="utf-8").read())' "$T/bytes"
 is "--log appends" "$(wc -l <"$T/log")" 2
 run "$BASIN" --log "$T/text" state x
 like "--log-format text" "$(cat "$T/text")" '^time=".*" level=error msg="container does not exist: \\"x\\""'
