@@ -17,7 +17,8 @@ int cmd_create_option(struct cmd_run *run, int option, const char *value, struct
 		create->bundle = value;
 		return 0;
 	case CMD_CREATE_CONFIG:
-		create->config = value;
+		/* As crun: its own default, given, is the bundle's file wherever we are. */
+		create->config = strcmp(value, "config.json") != 0 ? value : NULL;
 		return 0;
 	case CMD_CREATE_CONSOLE_SOCKET:
 		create->console_socket = value;

@@ -47,4 +47,7 @@ mv "$T/b/config.json" "$T/elsewhere.json"
 ok "create --config reads another file" "$BASIN" create -b "$T/b" --config "$T/elsewhere.json" c
 "$BASIN" delete --force c
 ok "run --config, relative to where we are" sh -c "cd $T && $BASIN run -b $T/b --config elsewhere.json c"
+"$BASIN" spec -f "$T/b/config.json"
+jq --arg root "$ROOTFS" '.root.path = $root | .process.terminal = false | .process.args = ["true"]' "$T/b/config.json" >"$T/b/config.new" && mv "$T/b/config.new" "$T/b/config.json"
+ok "the name config.json is the bundle's" sh -c "cd / && $BASIN run -b $T/b --config config.json c"
 refused "one that is not there" 1 'cannot read "nosuch.json"' "$BASIN" run -b "$T/b" --config nosuch.json c
