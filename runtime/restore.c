@@ -186,11 +186,26 @@ static int hear(void *data, struct bsn_criu_event *event, struct basin_error *er
 	return 0;
 }
 
+/* criu mounts things in its working directory, which must be of its mount namespace: the same directory, by the mount that is there. */
+static int open_again(int fd, const char *path, struct basin_error *err)
+{
+	if (fd < 0)
+		return 0;
+	auto_fd int again = bsn_sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	if (again < 0 || dup3(again, fd, O_CLOEXEC) < 0)
+		return bsn_fail_sys(err, again < 0 ? -again : errno, "cannot open \"%s\" for criu", path);
+	return 0;
+}
+
 static int start_criu(struct restore *restore, struct bsn_criu *criu, const char *root, struct basin_error *err)
 {
 	struct bsn_restore_place place = BSN_RESTORE_PLACE_INIT;
 	struct basin_error ignored;
 	int r = bsn_restore_enter(&place, root, restore->run->plan->root_path, restore->run->bundle, restore->run->config, err);
+	if (r >= 0)
+		r = open_again(restore->images, restore->options->image_path, err);
+	if (r >= 0)
+		r = open_again(restore->work, restore->options->work_path, err);
 	if (r >= 0) {
 		add_mounts(restore, place.mounts);
 		r = bsn_criu_start(criu, restore->extra, restore->extra_count, err);
