@@ -106,9 +106,9 @@ static int check_program(const char *path)
 	int r = (int)SYS5(statx, AT_FDCWD, path, 0, STATX_BASIC_STATS, &st);
 	if (r < 0)
 		return r;
-	if ((st.stx_mode & STAT_TYPE) == STAT_DIRECTORY)
-		return -EISDIR;
-	return (st.stx_mode & 0111) == 0 ? -EACCES : 0;
+	/* As execve says it, and as engines know a command that cannot be invoked (status 126). */
+	int directory = (st.stx_mode & STAT_TYPE) == STAT_DIRECTORY;
+	return directory || (st.stx_mode & 0111) == 0 ? -EACCES : 0;
 }
 
 static int search(struct child *child, const char *name)

@@ -50,10 +50,20 @@ int place_open(struct child *child, const struct bsn_op *op, uint32_t type, int 
 	return fd < 0 ? fail(child, fd, "cannot make the mount's destination \"", path, "\"", NULL) : fd;
 }
 
+/* A directory goes onto a directory, a file onto a file. move_mount calls what is not so EINVAL, mount(2) ENOTDIR, which engines know. */
+static int name_mismatch(int r, int from, int at)
+{
+	struct statx what;
+	struct statx where;
+	if (r != -EINVAL || sys_statx(from, &what) < 0 || sys_statx(at, &where) < 0)
+		return r;
+	return ((what.stx_mode & STAT_TYPE) == STAT_DIRECTORY) != ((where.stx_mode & STAT_TYPE) == STAT_DIRECTORY) ? -ENOTDIR : r;
+}
+
 int place_put(struct child *child, int from, int at, const char *path, unsigned int flags)
 {
 	path_forget(child);
-	int r = child->old_mounts ? old_bind(from, at, flags) : sys_attach(from, at);
+	int r = child->old_mounts ? old_bind(from, at, flags) : name_mismatch(sys_attach(from, at), from, at);
 	sys_close(at);
 	if (r >= 0 && !child->old_mounts)
 		return from;

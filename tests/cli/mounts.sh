@@ -56,6 +56,8 @@ refused_mount() { # NAME REGEX MOUNT
 	refused "$1" 1 "$2" "$BASIN" run -b "$B" c1
 }
 refused_mount "a source that is not there" "nosuch.*no such file|nosuch.*No such file" "$(bind /vol "$S/nosuch" '["bind"]')"
+refused_mount "a directory on a file" "at /etc/passwd: not a directory" "$(bind /etc/passwd "$S/dir" '["bind"]')"
+refused_mount "a file on a directory" "at /etc: not a directory" "$(bind /etc "$S/single" '["bind"]')"
 refused_mount "a file system that the kernel does not know" "nosuchfs" '{"destination": "/vol", "type": "nosuchfs", "source": "x"}'
 ln -s /vol "$ROOTFS/link"
 ln -s "$T/outside" "$ROOTFS/escape"

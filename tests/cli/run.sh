@@ -36,6 +36,8 @@ bundle '["/nosuch/program"]'
 refused "a program whose file is missing" 1 'exec: "/nosuch/program": no such file or directory' "$BASIN" run -b "$B" c1
 bundle '["/etc/passwd"]'
 refused "a file that may not be executed" 1 'exec: "/etc/passwd": permission denied' "$BASIN" run -b "$B" c1
+bundle '["/etc"]'
+refused "a directory" 1 'exec: "/etc": permission denied' "$BASIN" run -b "$B" c1
 is "refusals leave nothing" "$(left)" ""
 rm "$B/config.json"
 refused "a bundle without a config" 1 'config.json.*no such file|config.json.*No such file' "$BASIN" run -b "$B" c1
