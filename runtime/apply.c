@@ -522,6 +522,8 @@ int bsn_run_apply_with(struct bsn_run *run, bsn_run_maker *maker, void *data, st
 	run->made = true;
 	r = make(run, maker, data, err);
 	if (r < 0) {
+		if (run->cgroup >= 0 && bsn_cgroup_oom_kills(run->cgroup) > 0)
+			bsn_error_prefix(err, "container init was OOM-killed (memory limit too low?)");
 		bsn_child_kill(&run->child);
 		bsn_scope_release(&run->holder);
 		bsn_container_undo(&run->container, NULL);

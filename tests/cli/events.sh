@@ -19,11 +19,12 @@ if has memory && has pids && has io; then
 	like "no limit is 2^64-1" "$OUT" '"usage":\{"limit":18446744073709551615,'
 	ok "limits" "$BASIN" update --memory 64M --pids-limit 9 c
 	run "$BASIN" events --stats c
-	is "are in it" "$(jq -c '[.data.memory.usage.limit, .data.pids.limit]' <<<"$OUT")" '[67108864,9]'
-	[ ! -e "$cgroup/memory.swap.max" ] || like "swap is memory and swap" "$OUT" '"swap":\{"limit":(18446744073709551615|[0-9]+),"usage":[0-9]+'
-	ok "no more kinds of huge pages than the kernel has" test "$(jq '.data.hugetlb | length' <<<"$OUT")" = "$(find "$cgroup" -name 'hugetlb.*.current' | grep -vc rsvd)"
+	stats=$OUT
+	is "are in it" "$(jq -c '[.data.memory.usage.limit, .data.pids.limit]' <<<"$stats")" '[67108864,9]'
+	[ ! -e "$cgroup/memory.swap.max" ] || like "swap is memory and swap" "$stats" '"swap":\{"limit":(18446744073709551615|[0-9]+),"usage":[0-9]+'
+	ok "no more kinds of huge pages than the kernel has" test "$(jq '.data.hugetlb | length' <<<"$stats")" = "$(find "$cgroup" -name 'hugetlb.*.current' | grep -vc rsvd)"
 	if [ -e "$cgroup/cpu.pressure" ] && cat "$cgroup/cpu.pressure" >/dev/null 2>&1; then
-		is "pressure" "$(jq -c '[.data.cpu.psi, .data.memory.psi, .data.blkio.psi] | map(keys)' <<<"$OUT")" '[["full","some"],["full","some"],["full","some"]]'
+		is "pressure" "$(jq -c '[.data.cpu.psi, .data.memory.psi, .data.blkio.psi] | map(keys)' <<<"$stats")" '[["full","some"],["full","some"],["full","some"]]'
 	fi
 else
 	skip "memory, tasks and input" "the cgroup v2 tree lacks their controllers"
@@ -60,3 +61,8 @@ is "once" "$(wc -l <"$T/events")" 1
 ok "delete" "$BASIN" delete --force c
 wait $events
 is "ends it" "$? $(cat "$T/errors")" "0 "
+
+# A limit that not even the first process fits in.
+make_bundle "$T/b" '.process.args = ["true"] | .linux.resources.memory = {limit: 4096, swap: 4096}'
+refused "a limit of memory that nothing fits in" 1 'OOM-killed \(memory limit too low\?\)' "$BASIN" run -b "$T/b" small
+nok "leaves nothing" test -e "$BASIN_CGROUP_ROOT/oci/small"
