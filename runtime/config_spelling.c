@@ -69,8 +69,9 @@ static void spell_elements(json_t *array)
 {
 	size_t i;
 	json_t *element;
-	json_array_foreach (array, i, element)
+	json_array_foreach (array, i, element) {
 		spell(element, members);
+	}
 }
 
 void bsn_config_resources_spell(json_t *resources)
@@ -82,6 +83,7 @@ void bsn_config_resources_spell(json_t *resources)
 	for (const char *const *name = inside; *name != NULL; name++)
 		spell(json_object_get(resources, *name), members);
 	spell_elements(json_object_get(resources, "hugepageLimits"));
-	json_object_foreach (json_object_get(resources, "blockIO"), key, value)
+	json_object_foreach (json_object_get(resources, "blockIO"), key, value) {
 		spell_elements(value);
+	}
 }

@@ -179,9 +179,8 @@ static int add_page_size(int cgroup, const char *name, void *data)
 	uint64_t failures = 0;
 	auto_free char *usage = NULL;
 	auto_free char *events = NULL;
-	if (sscanf(name, "hugetlb.%31[0-9KMGTB].curren%*1[t]", size) != 1 || !bsn_ends_with(name, ".current") ||
-	    bsn_format(file, sizeof(file), "hugetlb.%s.current", size) < 0 || strcmp(file, name) != 0 ||
-	    bsn_cgroup_read(cgroup, name, &usage) < 0)
+	if (sscanf(name, "hugetlb.%31[0-9KMGTB].", size) != 1 || bsn_format(file, sizeof(file), "hugetlb.%s.current", size) < 0 ||
+	    strcmp(file, name) != 0 || bsn_cgroup_read(cgroup, name, &usage) < 0)
 		return 0;
 	bsn_format(file, sizeof(file), "hugetlb.%s.events", size);
 	if (bsn_cgroup_read(cgroup, file, &events) >= 0)
