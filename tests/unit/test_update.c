@@ -86,15 +86,15 @@ static void sizes_have_units_of_1024(void **state)
 static void wrong_values_are_named(void **state)
 {
 	(void)state;
-	static const struct bsn_update_value wrong[] = { { "cpu-period", "-5" }, { "cpu-share", "1x" },
-							 { "cpu-quota", "" },    { "pids-limit", "many" },
-							 { "memory", "lots" },   { "l3-cache-schema", "L3:0=f" } };
+	static const struct bsn_update_value wrong[] = {
+		{ "cpu-period", "-5" }, { "cpu-share", "1x" }, { "cpu-quota", "" }, { "pids-limit", "many" }, { "memory", "lots" }
+	};
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		const struct bsn_update_options options = { .values = &wrong[i], .value_count = 1 };
 		json_t *update = NULL;
 		struct basin_error err = { 0 };
 		assert_true(bsn_update_parse(&options, "1.3.0", &update, &err) < 0);
-		assert_non_null(strstr(err.text, i < 5 ? wrong[i].option : "Intel RDT/CAT: l3 cache schema is not enabled"));
+		assert_non_null(strstr(err.text, wrong[i].option));
 	}
 }
 
