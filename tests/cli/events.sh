@@ -61,8 +61,3 @@ is "once" "$(wc -l <"$T/events")" 1
 ok "delete" "$BASIN" delete --force c
 wait $events
 is "ends it" "$? $(cat "$T/errors")" "0 "
-
-# A limit that not even the first process fits in.
-make_bundle "$T/b" '.process.args = ["true"] | .linux.resources.memory = {limit: 4096, swap: 4096}'
-refused "a limit of memory that nothing fits in" 1 'OOM-killed \(memory limit too low\?\)' "$BASIN" run -b "$T/b" small
-nok "leaves nothing" test -e "$BASIN_CGROUP_ROOT/oci/small"
