@@ -28,6 +28,7 @@
 #include "runtime/notify.h"
 #include "runtime/receiver.h"
 #include "runtime/resctrl.h"
+#include "runtime/rootless.h"
 #include "runtime/seccomp.h"
 
 #define CONFIG_MAX (16 << 20)
@@ -149,6 +150,8 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 	int r = bsn_check_kept(options->preserve_fds + bsn_activation_count(), err);
 	if (r >= 0)
 		r = read_config(run, err);
+	if (r >= 0)
+		r = bsn_rootless_complete(run->config, &run->config_text, err);
 	if (r >= 0)
 		r = bsn_idmap_default(run->config, err);
 	if (r < 0)

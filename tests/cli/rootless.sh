@@ -132,3 +132,11 @@ if grep -qw pids /sys/fs/cgroup/cgroup.subtree_control; then
 else
 	skip "a limit in a cgroup that was handed over" "this machine's cgroup v2 tree hands no pids controller down"
 fi
+
+# --- a config of somebody else's making, without a user namespace ---
+bundle bare '.process.args = ["sleep", "1000"] | .linux.namespaces |= map(select(.type != "user")) | del(.linux.uidMappings, .linux.gidMappings)'
+run as_user "$BASIN" run -d -b "$U/bare" bare
+like "one without a user namespace gets one" "$STATUS $ERR" '^0 .*needs a user namespace, and gets one'
+run as_user "$BASIN" exec bare cat /proc/self/uid_map
+like "with the ids that the user has" "$OUT" "^ +0 +$USER_ID +1"
+ok "delete of that" as_user "$BASIN" delete -f bare
