@@ -75,7 +75,6 @@ static int add_notify(struct bsn_run *run)
 		.type = "bind",
 		.bind = true,
 		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-		.data_joined = "",
 	};
 	config->mounts = mounts;
 	config->process.env.of[config->process.env.count++] = variable;

@@ -124,7 +124,6 @@ struct bsn_mount {
 	unsigned long *propagation; /* MS_SHARED and friends, with MS_REC for the r... forms, in order */
 	size_t propagation_count;
 	struct bsn_strings data; /* what is left, one "key" or "key=value" each, for fsconfig(2) */
-	const char *data_joined; /* the same with commas, for mount(2); "" when there is none */
 	bool idmap;              /* mapped ids were asked for: by option, or by mappings */
 	bool idmap_recursive;
 	struct bsn_id_maps uid_maps; /* both empty with idmap: those of the container's user namespace */

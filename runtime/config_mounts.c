@@ -7,15 +7,6 @@
 #include "runtime/config_parse.h"
 #include "runtime/mount_options.h"
 
-static int join_data(struct bsn_config *config, struct bsn_mount *mount, struct basin_error *err)
-{
-	auto_str struct bsn_str joined = { 0 };
-	for (size_t i = 0; i < mount->data.count; i++)
-		bsn_str_addf(&joined, "%s%s", i > 0 ? "," : "", mount->data.of[i]);
-	mount->data_joined = joined.failed ? NULL : bsn_arena_strdup(config->arena, bsn_str_text(&joined));
-	return mount->data_joined == NULL ? bsn_config_no_memory(err) : 0;
-}
-
 /* "0-1000-10#10-2000-5": container id, host id, how many. */
 static int parse_ranges(struct bsn_config *config, const char *text, size_t length, struct bsn_id_maps *maps)
 {
@@ -106,7 +97,7 @@ static int parse_options(struct bsn_config *config, const json_t *json, const ch
 			mount->propagation[mount->propagation_count++] = propagation;
 		}
 	}
-	return join_data(config, mount, err);
+	return 0;
 }
 
 static int parse_idmap(struct bsn_config *config, const json_t *json, const char *path, struct bsn_mount *mount,

@@ -370,18 +370,6 @@ static uint64_t attributes_of(const struct bsn_config *config, const struct bsn_
 	return is_read_only_late(config, mount) ? attributes & ~(uint64_t)MOUNT_ATTR_RDONLY : attributes;
 }
 
-static void plan_old_mount(struct bsn_plan *plan, const struct bsn_config *config, const struct bsn_mount *mount)
-{
-	uint32_t type = bsn_list_text(&plan->list, mount->type);
-	uint32_t data = bsn_list_text(&plan->list, mount->data_joined);
-	struct bsn_op *op = bsn_list_add_text(&plan->list, BSN_OP_MOUNT_OLD, destination_of(plan, mount));
-	op->text[1] = type;
-	op->text[2] = data;
-	op->number[0] = attributes_of(config, mount);
-	op->number[1] = propagation_of(mount);
-	op->number[2] = mount->sb_flags & ~(unsigned long)MS_RDONLY;
-}
-
 static int plan_new_mount(struct bsn_plan *plan, const struct bsn_config *config, const struct bsn_mount *mount,
 			  struct basin_error *err)
 {
@@ -397,11 +385,6 @@ static int plan_new_mount(struct bsn_plan *plan, const struct bsn_config *config
 	int r = check_proc(plan, mount, destination_of(plan, mount), err);
 	if (r < 0)
 		return r;
-	/* fsconfig(2) has no word for these two, and none for a long one. */
-	if (too_long || mount->sb_flags & (MS_I_VERSION | MS_POSIXACL)) {
-		plan_old_mount(plan, config, mount);
-		return 0;
-	}
 	uint32_t type = bsn_list_text(&plan->list, is_cgroup(mount) ? "cgroup2" : mount->type);
 	uint32_t vector = count > 0 ? bsn_list_vector(&plan->list, options, count) : 0;
 	struct bsn_op *op = bsn_list_add_text(&plan->list, BSN_OP_MOUNT, destination_of(plan, mount));
@@ -409,6 +392,11 @@ static int plan_new_mount(struct bsn_plan *plan, const struct bsn_config *config
 	op->text[2] = vector;
 	op->number[0] = attributes_of(config, mount);
 	op->number[1] = propagation_of(mount);
+	/* fsconfig(2) has no word for these two, and none for a long one. */
+	if (too_long || mount->sb_flags & (MS_I_VERSION | MS_POSIXACL)) {
+		op->flags |= BSN_OP_F_OLD;
+		op->number[2] = mount->sb_flags & (MS_I_VERSION | MS_POSIXACL);
+	}
 	if (is_type(mount, "proc") || is_type(mount, "sysfs"))
 		op->flags |= BSN_OP_F_NO_FOLLOW;
 	/* sysfs belongs to a network namespace, cgroup2 to a cgroup namespace: one of another owner's cannot be mounted, and the host's is

@@ -99,7 +99,7 @@ typedef int operation(struct child *child, const struct bsn_op *op);
 
 operation op_proc, op_wait_go, op_join, op_join_process, op_time, op_fork, op_unshare, op_become_root, op_hostname, op_domainname,
 	op_sysctl, op_proc_write, op_loopback; /* namespace.c */
-operation op_mount, op_mount_old, op_attach, op_remount, op_unmount, op_directory, op_mask,
+operation op_mount, op_attach, op_remount, op_unmount, op_directory, op_mask,
 	op_read_only;                                                                       /* mount.c, attach.c, mask.c */
 operation op_propagate, op_root, op_root_propagate, op_hide, op_pivot, op_chroot, op_chdir; /* root.c */
 operation op_device, op_null, op_devices, op_symlink, op_console;                           /* device.c, console.c */
@@ -144,8 +144,8 @@ int attach_attributes(struct child *child, const struct bsn_op *op, int fd);
 int old_bind(int from, int at, unsigned int flags);
 int old_attributes(int fd, unsigned int flags, uint64_t set, uint64_t clear);
 int old_propagate(int fd, const char *path, unsigned long propagation);
-/* A new file system at the open place: type, options as a vector, attributes. */
-int old_file_system(int at, const char *type, char *const *options, uint64_t attributes);
+/* A new file system at the open place: type, options as a vector, attributes, and flags as mount(2) has them. */
+int old_file_system(int at, const char *type, char *const *options, uint64_t attributes, unsigned long flags);
 
 /* Makes sure that fd is on a file system of that kind (statfs's f_type): 0 or -EXDEV. */
 int check_file_system(int fd, uint64_t magic);

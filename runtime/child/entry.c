@@ -38,7 +38,6 @@ static const struct row operations[BSN_OP_CODES] = {
 	[BSN_OP_ROOT] = { op_root, "cannot attach the root file system at" },
 	[BSN_OP_ROOT_PROPAGATE] = { op_root_propagate, "cannot change the propagation of the root" },
 	[BSN_OP_MOUNT] = { op_mount, "cannot mount" },
-	[BSN_OP_MOUNT_OLD] = { op_mount_old, "cannot mount" },
 	[BSN_OP_ATTACH] = { op_attach, "cannot mount" },
 	[BSN_OP_REMOUNT] = { op_remount, "cannot change the mount" },
 	[BSN_OP_UNMOUNT] = { op_unmount, "cannot unmount" },

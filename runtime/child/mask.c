@@ -41,7 +41,7 @@ static int hide_directory(struct child *child, int at, const char *path)
 	if (child->mask_directory >= 0)
 		return cover(child, child->mask_directory, at, path);
 	if (child->old_mounts) {
-		int r = old_file_system(at, "tmpfs", options, attributes);
+		int r = old_file_system(at, "tmpfs", options, attributes, 0);
 		sys_close(at);
 		child->mask_directory = r < 0 ? r : path_open(child, path, 0);
 	} else {

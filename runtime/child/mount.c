@@ -74,9 +74,9 @@ static int new_mount(struct child *child, const struct bsn_op *op, int at, int m
 		more[count + 1] = NULL;
 		options = more;
 	}
-	if (!child->old_mounts)
+	if (!child->old_mounts && (op->flags & BSN_OP_F_OLD) == 0)
 		return mount_detached(op_text(child, op, 1), options, op->number[0]);
-	int r = old_file_system(at, op_text(child, op, 1), options, op->number[0]);
+	int r = old_file_system(at, op_text(child, op, 1), options, op->number[0], op->number[2]);
 	*ret_done = r >= 0;
 	return r < 0 ? r : path_open(child, op_text(child, op, 0), 0);
 }
@@ -126,26 +126,6 @@ int op_mount(struct child *child, const struct bsn_op *op)
 	path_forget(child);
 	int r = mount < 0 ? mount : place_settle(child, op, mount, op->number[1]);
 	return r < 0 ? fail(child, r, "cannot mount ", type, " at ", path) : 0;
-}
-
-int op_mount_old(struct child *child, const struct bsn_op *op)
-{
-	int made;
-	int at = place_open(child, op, STAT_DIRECTORY, &made);
-	if (at < 0)
-		return at;
-	/* mount(2) takes a path: the destination becomes the working directory. */
-	int r = (int)SYS1(fchdir, at);
-	if (r >= 0)
-		r = (int)SYS5(mount, "none", ".", op_text(child, op, 1), op->number[2], op_text(child, op, 2));
-	SYS1(chdir, "/");
-	sys_close(at);
-	path_forget(child);
-	int top = r < 0 ? r : path_open(child, op_text(child, op, 0), 0);
-	r = top < 0 ? top : place_attributes(child, top, 0, op->number[0], 0);
-	if (r >= 0)
-		return place_settle(child, op, top, op->number[1]);
-	return fail(child, r, "cannot mount ", op_text(child, op, 1), " at ", op_text(child, op, 0));
 }
 
 /* Changes the file system itself. */

@@ -86,12 +86,12 @@ static unsigned long option_flag(const char *option)
 	return 0;
 }
 
-int old_file_system(int at, const char *type, char *const *options, uint64_t attributes)
+int old_file_system(int at, const char *type, char *const *options, uint64_t attributes, unsigned long flags)
 {
 	char data[PATH_ROOM];
 	const char *source = "none";
-	unsigned long flags = flags_of(attributes);
 	size_t length = 0;
+	flags |= flags_of(attributes);
 	data[0] = '\0';
 	for (; options != NULL && *options != NULL; options++) {
 		unsigned long flag = option_flag(*options);

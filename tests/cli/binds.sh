@@ -50,6 +50,9 @@ mkdir -p "$T/empty"
 try 'cat /vol/sub/file; touch /vol/x' "$(mount_of /vol "$T/empty" 'bind,ro') | $(mount_of /vol/sub "$S/dir" 'bind')"
 like "a read-only bind is so once others are mounted below it" "$OUT$ERR" 'content.*Read-only'
 
+try "sed -n 's/.* .t //p' /proc/self/mountinfo" '.mounts += [{destination: "/t", type: "tmpfs", source: "mine", options: ["iversion", "nosuid", "lazytime", "silent", "size=64k"]}]'
+like "options that only mount(2) knows" "$OUT" '^rw,nosuid,relatime - tmpfs mine rw.*size=64k'
+
 # --- propagation, one change after the other ---
 mkdir "$S/shared"
 mount -t tmpfs shared "$S/shared"

@@ -16,7 +16,7 @@ static void check_config(const struct bsn_config *config, unsigned int flags)
 	if (config->process.args.count == 0 && (flags & BSN_CONFIG_NO_ARGS) == 0)
 		abort();
 	for (size_t i = 0; i < config->mount_count; i++)
-		if (config->mounts[i].destination[0] != '/' || config->mounts[i].data_joined == NULL)
+		if (config->mounts[i].destination[0] != '/')
 			abort();
 	if (config->seccomp.given && config->seccomp.source == NULL)
 		abort();

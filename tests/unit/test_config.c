@@ -364,7 +364,7 @@ static void mount_options_become_flags(void **state)
 	assert_int_equal(mount->attr_set, MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME | MOUNT_ATTR_RDONLY);
 	assert_int_equal(mount->attr_clear, MOUNT_ATTR__ATIME | MOUNT_ATTR_NODEV);
 	assert_int_equal(mount->sb_flags, MS_RDONLY | MS_SYNCHRONOUS);
-	assert_string_equal(mount->data_joined, "mode=755,size=64k");
+	assert_string_equal(mount->data.of[1], "size=64k");
 	assert_int_equal(mount->data.count, 2);
 	assert_int_equal(mount->propagation_count, 2);
 	assert_int_equal(mount->propagation[1], MS_SLAVE | MS_REC);
@@ -379,7 +379,7 @@ static void mount_options_become_flags(void **state)
 	assert_int_equal(mount->attr_clear, MOUNT_ATTR_RDONLY | MOUNT_ATTR__ATIME | MOUNT_ATTR_NOSUID);
 	assert_int_equal(mount->rec_set, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME);
 	assert_int_equal(mount->rec_clear, MOUNT_ATTR__ATIME);
-	assert_string_equal(mount->data_joined, "");
+	assert_int_equal(mount->data.count, 0);
 	bsn_config_free(config);
 
 	mount = one_mount(&config, "{\"destination\":\"/a\",\"source\":\"/b\",\"type\":\"bind\","
