@@ -88,7 +88,7 @@ enum bsn_op_code {
 	BSN_OP_UNMOUNT,   /* T0, never below /proc and /sys */
 	BSN_OP_ROOT, /* nothing: the root that is there. D the detached root (without D: T1 is its path, to be cloned here), T0 where to attach, N0 propagation */
 	BSN_OP_ROOT_PROPAGATE, /* N0: of "/" once it is the container's */
-	BSN_OP_MOUNT,  /* a new file system: T0 destination, T1 type, T2 vector of options, N0 attributes, N1 propagation; F_OLD: N2 MS_ flags */
+	BSN_OP_MOUNT, /* a new file system: T0 destination, T1 type, T2 vector of options, N0 attributes, N1 propagation; F_OLD: N2 MS_ flags */
 	BSN_OP_ATTACH, /* D a detached mount, T0 destination, T1 its source, N0 attributes to set | << 32 to clear, N1 those that must not
 			* stay, N2 propagation, N3 as N0 for it and all below. Without D the source is cloned here (F_RECURSIVE,
 			* F_NO_FOLLOW); F_IN_ROOT: T1 is a path in the container; F_MAP_IDS: the parent maps the ids, C is the mount's
@@ -145,7 +145,7 @@ enum bsn_op_code {
 #define BSN_OP_F_LISTENER     256u
 #define BSN_OP_F_NO_FOLLOW                                                                                                       \
 	128u /* MOUNT: the destination must not be reached through a link; ATTACH: a source that is one is taken */
-#define BSN_OP_F_OLD          256u  /* MOUNT by mount(2), for what fsconfig(2) cannot say */
+#define BSN_OP_F_OLD      256u  /* MOUNT by mount(2), for what fsconfig(2) cannot say */
 #define BSN_OP_F_FALLBACK 512u  /* MOUNT: where the kernel refuses, attach D, or a clone of the host's same path */
 #define BSN_OP_F_COPY_UP  1024u /* MOUNT of tmpfs: fill it with what it covers */
 #define BSN_OP_F_LOCKED   2048u /* ATTACH: what the source's mount forbids stays forbidden, as in a user namespace */
