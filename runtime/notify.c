@@ -100,12 +100,12 @@ int bsn_notify_move(int fd, pid_t pid)
 	char *rest = text;
 	for (char *word = strsep(&rest, "\n"); r >= 0 && word != NULL; word = strsep(&rest, "\n")) {
 		if (bsn_streq(word, "STOPPING=1"))
-			r = tell("STOPPING=1\n", -1);
+			r = tell("STOPPING=1", -1);
 		if (!bsn_streq(word, "READY=1"))
 			continue;
 		ready = 1;
-		r = tell("READY=1\n", -1);
-		snprintf(line, sizeof(line), "MAINPID=%d\n", (int)pid);
+		r = tell("READY=1", -1);
+		snprintf(line, sizeof(line), "MAINPID=%d", (int)pid);
 		if (r >= 0 && pid > 0)
 			r = tell(line, -1);
 	}
