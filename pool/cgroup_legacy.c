@@ -273,15 +273,20 @@ static int inherit(int fd, const char *file)
 	return r < 0 ? r : bsn_write_file(fd, file, theirs);
 }
 
+/* Neither processes in it nor cgroups below it, in which there may be some: a directory has a link for itself, one from above, one for each. */
 static int check_empty(int fd, const char *path, struct basin_error *err)
 {
 	auto_free char *text = NULL;
+	struct stat st;
 	int r = bsn_read_file(fd, "cgroup.procs", TABLE_MAX, &text, NULL);
+	if (r >= 0 && fstat(fd, &st) < 0)
+		r = -errno;
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot read \"%s/cgroup.procs\"", path);
-	return text[0] == '\0' ? 0
-			       : bsn_fail(err, BASIN_BUSY, EBUSY,
-					  "container's cgroup is not empty: \"%s\" exists and has processes in it", path);
+	return text[0] == '\0' && st.st_nlink <= 2
+		       ? 0
+		       : bsn_fail(err, BASIN_BUSY, EBUSY,
+				  "container's cgroup is not empty: \"%s\" exists and has processes or cgroups in it", path);
 }
 
 static int make_directory(const char *path, struct basin_error *err)
