@@ -87,6 +87,16 @@ run_bundle 'exec cut -d " " -f 41 /proc/self/stat' '.process.scheduler = {policy
 is "a deadline, whatever the niceness" "$OUT" 6
 refused_config "realtime wants a priority" 'process.scheduler.priority' '.process.scheduler = {policy: "SCHED_FIFO"}'
 
+# --- memory ---
+if [ -r /proc/self/numa_maps ]; then
+	run_bundle 'exec head -n 1 /proc/self/numa_maps' '.linux.memoryPolicy = {mode: "MPOL_INTERLEAVE", nodes: "0", flags: ["MPOL_F_STATIC_NODES"]}'
+	like "memory comes from the nodes of the policy" "$OUT" ' interleave=static:0 '
+	refused_config "a node that is not there" 'linux.memoryPolicy: invalid argument' '.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "900"}'
+else
+	skip "memory comes from the nodes of the policy" "this kernel knows no nodes"
+fi
+refused_config "a policy that needs nodes" 'linux.memoryPolicy.nodes' '.linux.memoryPolicy = {mode: "MPOL_BIND"}'
+
 # --- working directory ---
 mkdir "$ROOTFS/private"
 chown 42 "$ROOTFS/private"
