@@ -50,7 +50,7 @@ is "the root was a mount point" "$(grep mounted "$T/log")" "mounted 1"
 is "binds are told without links" "$(grep '^mount /there' "$T/log" | cut -d' ' -f2 | tr '\n' ' ')" "/there /there/sub/deep "
 is "with their sources" "$(grep '^mount /there' "$T/log" | cut -d' ' -f3 | tr '\n' ' ')" "$T/far $B/../near "
 ok "whose destinations were made" test -d "$T/far/sub/deep"
-is "the hook saw the process" "$(jq -r '.status, .pid' "$T/state" | tr '\n' ' ')" "creating $(cat "$T/pid") "
+is "the hook saw the process" "$(jq -r '.status, .pid' "$T/state" | tr '\n' ' ')" "created $(cat "$T/pid") "
 is "nothing of the way is left" "$(find "$BASIN_ROOT/c1" -name "criu*")$(grep criu-root /proc/self/mountinfo)" ""
 "$BASIN" delete -f c1
 ok "in the foreground" with new "$BASIN" restore -b "$B" --image-path "$T/images" c1
@@ -191,5 +191,5 @@ why
 ok "restore" "$BASIN" restore -d -b "$B" --console-socket "$T/console" --image-path "$T/images8" c1
 why
 within 5 test "$(wc -l <"$T/masters")" = 2
-is "its master goes to the socket" "$(sort -u "$T/masters")" "/dev/pts/ptmx"
+is "its master goes to the socket" "$(grep -c '/ptmx$' "$T/masters")" 2
 "$BASIN" delete -f c1
