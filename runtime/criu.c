@@ -185,7 +185,6 @@ static int follow(struct bsn_criu *criu, enum bsn_criu_type type, bsn_criu_handl
 	for (;;) {
 		int r = take_reply(criu->sock, &reply, err);
 		auto_fd int fd = reply.event.fd;
-		reply.event.fd = fd;
 		if (r < 0)
 			return r;
 		if (!reply.success)
@@ -198,7 +197,7 @@ static int follow(struct bsn_criu *criu, enum bsn_criu_type type, bsn_criu_handl
 		if (reply.type != BSN_CRIU_NOTIFY)
 			break;
 		r = handle(criu, &reply, handler, data, err);
-		fd = reply.event.fd;
+		fd = reply.event.fd; /* unless it was taken */
 		if (r < 0)
 			return r;
 	}

@@ -169,7 +169,7 @@ static int hear(void *data, struct bsn_criu_event *event, struct basin_error *er
 {
 	struct restore *restore = data;
 	struct bsn_run *run = restore->run;
-	int r = 0;
+	int r;
 	if (bsn_streq(event->script, "setup-namespaces") &&
 	    run->config->hooks[BSN_HOOK_PRESTART].count + run->config->hooks[BSN_HOOK_CREATE_RUNTIME].count > 0) {
 		r = know_process(run, event->pid, err);
