@@ -8,6 +8,8 @@
 #   docker_archive FILE NAME   the busybox root of make_rootfs as an image, as "docker save" writes one
 SANDBOX_OF_MACHINE=${BASIN_VM:-}
 . "$(dirname "${BASH_SOURCE[0]}")/../cli/lib.sh"
+# Two podmans with states of their own have their locks in one place.
+[ -z "$SANDBOX_OF_MACHINE" ] || mount -t tmpfs shm /dev/shm
 
 declare -A SERVERS=()
 

@@ -9,7 +9,7 @@
 
 command -v podman >/dev/null || skip_all "podman is not installed"
 command -v conmon >/dev/null || skip_all "conmon is not installed"
-IMAGE=busybox:test
+IMAGE=localhost/busybox:test
 LIMITS=()
 DRIVER=overlay
 

@@ -6,7 +6,7 @@
 
 # What is built runs with basin, too: --isolation oci.
 mkdir "$T/context"
-printf 'FROM localhost/%s\nRUN echo built >/built && mkdir /d && id -u >>/built\nWORKDIR /d\nUSER user\nCMD cat /built; pwd; id -un\n' $IMAGE >"$T/context/Dockerfile"
+printf 'FROM %s\nRUN echo built >/built && mkdir /d && id -u >>/built\nWORKDIR /d\nUSER user\nCMD cat /built; pwd; id -un\n' $IMAGE >"$T/context/Dockerfile"
 ok "podman build" p build -q --isolation oci --network none -t built "$T/context"
 run prun built
 is "what was built runs" "$OUT" $'built\n0\n/d\nuser'
@@ -14,7 +14,7 @@ if command -v buildah >/dev/null; then
 	b() {
 		HOME=$T/home XDG_RUNTIME_DIR=$T/run timeout 120 buildah --root "$T/graph" --runroot "$T/run/podman" --storage-driver "$DRIVER" "$@"
 	}
-	run b from --name work localhost/$IMAGE
+	run b from --name work $IMAGE
 	is "buildah from" "$OUT" work
 	run b run --runtime "$BASIN" --isolation oci --network none -v "$T/tmp:/mnt" work -- sh -c 'echo ran >/ran; pwd; test -d /mnt && exit 5'
 	is "buildah run: output" "$OUT" /
