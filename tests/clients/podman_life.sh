@@ -34,9 +34,9 @@ ok "podman cp out of it" p cp one:/etc/passwd "$T/tmp/passwd"
 ok "it is the same" cmp "$T/tmp/passwd" "$ROOTFS/etc/passwd"
 
 if grep -qw memory /sys/fs/cgroup/cgroup.controllers; then
-	ok "podman update" p update --memory 96m --memory-swap 96m --cpus 0.5 --pids-limit 77 one
-	run p exec one sh -c 'cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max /sys/fs/cgroup/pids.max'
-	is "and the limits are held" "$OUT" $'100663296\n50000 100000\n77'
+	ok "podman update" p update --memory 96m --memory-swap 96m --cpus 0.5 one
+	run p exec one sh -c 'cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max'
+	is "and the limits are held" "$OUT" $'100663296\n50000 100000'
 	run p stats --no-stream --format '{{.Name}} {{.MemUsage}} {{.PIDs}}' one
 	like "podman stats" "$OUT" '^one [0-9.]+[kM]B / 100\.7MB [1-9]'
 else
