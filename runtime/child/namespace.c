@@ -65,13 +65,22 @@ int op_time(struct child *child, const struct bsn_op *op)
 int op_fork(struct child *child, const struct bsn_op *op)
 {
 	struct clone_args args = { .flags = op->number[0] | CLONE_PARENT };
+	/* The successor says nothing before FORKED is said: it reads until the joiner, which keeps the other end, is gone. */
+	int held[2];
+	char nothing;
+	int r = (int)SYS2(pipe2, held, O_CLOEXEC);
+	if (r < 0)
+		return r;
 	long pid = SYS2(clone3, &args, sizeof(args));
 	if (pid < 0)
 		return (int)pid;
 	if (pid > 0) {
-		int r = send_message(child->channel, BSN_MESSAGE_FORKED, (int32_t)pid, child->op_number, "", -1);
+		r = send_message(child->channel, BSN_MESSAGE_FORKED, (int32_t)pid, child->op_number, "", -1);
 		leave(r < 0 ? 1 : 0);
 	}
+	sys_close(held[1]);
+	SYS3(read, held[0], &nothing, 1);
+	sys_close(held[0]);
 	return 0;
 }
 
