@@ -8,7 +8,7 @@
 #include "base/sys.h"
 #include "runtime/receiver.h"
 
-/* The version of this document, as the spec's example and crun have it; that of the state inside is the spec's. */
+/* The version of this document as crun sends it, and agents were seen to expect; the state inside names the spec's. */
 #define DOCUMENT_VERSION "0.2.0"
 
 static int connect_to(const char *path)

@@ -82,7 +82,7 @@ static int begin_payload(struct bsn_container *container, const struct bsn_state
 	int connection = -1;
 	int document = -1;
 	int agent = -1;
-	struct bsn_message message;
+	struct bsn_message message = { 0 };
 	auto_of(bsn_config_free) struct bsn_config *config = NULL;
 	int r = find_agent(container, state, &config, &agent, err);
 	auto_fd int owned_agent = agent;

@@ -9,7 +9,7 @@ mapfile -t UNITS < <(printf '%s\n' "${FILES[@]}" | grep '\.c$' | grep -vE '^(tes
 
 tool "clang-format" clang-format --dry-run -Werror "${FILES[@]}" include/basin.h
 tool "shellcheck" shellcheck -x -S warning -e SC1091,SC2034,SC2154,SC2317,SC2120 "${SCRIPTS[@]}"
-tool "codespell" codespell -q 3 -L statics,te,nd,fo,ro,ser,crate,mapp,afile,parm,clos,numer,inout,iff,ot base pool net image runtime cmd tests doc include ./*.md Makefile
+tool "codespell" codespell -q 3 -L statics,te,nd,fo,ro,ser,crate,mapp,afile,parm,clos,numer,inout,iff,ot,inh base pool net image runtime cmd tests doc include ./*.md Makefile
 # It does not follow outputs that are set only on success, nor owners: nor linker symbols: those checks are left to the sanitizers.
 tool "cppcheck" cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,performance,portability -j 2 \
 	--suppress=missingInclude --suppress=uninitvar --suppress=memleak --suppress=comparePointers -Iinclude -I. -D__linux__ -D__x86_64__ -DBASIN_VERSION='""' "${UNITS[@]}"
