@@ -222,18 +222,20 @@ static int parse_memory_policy(struct bsn_config *config, const json_t *json, st
 	int r = bsn_json_get_object(json, "linux", "memoryPolicy", &object, err);
 	if (r <= 0)
 		return r;
+	/* An empty one is none, as with runc, whose words come before the field's. */
+	if (json_object_size(object) == 0)
+		return 0;
 	r = bsn_config_word(object, "linux.memoryPolicy", "mode", modes, &mode, err);
 	if (r == 0)
 		r = bsn_config_wrong(err, "linux.memoryPolicy.mode: must be given");
-	if (r >= 0)
-		r = bsn_config_list(object, "linux.memoryPolicy", "nodes", &policy->nodes, err);
-	if (r >= 0)
-		r = bsn_config_word_mask(object, "linux.memoryPolicy", "flags", flag_words, &flags, NULL, err);
 	if (r < 0)
-		return r;
+		return bsn_error_prefix(err, "invalid memory policy mode");
+	if (bsn_config_list(object, "linux.memoryPolicy", "nodes", &policy->nodes, err) < 0)
+		return bsn_error_prefix(err, "invalid memory policy nodes");
+	if (bsn_config_word_mask(object, "linux.memoryPolicy", "flags", flag_words, &flags, NULL, err) < 0)
+		return bsn_error_prefix(err, "invalid memory policy flag");
+	/* Nodes for a mode that takes none are the kernel's to refuse. */
 	bool no_nodes = mode == MPOL_DEFAULT || mode == MPOL_LOCAL;
-	if (no_nodes && policy->nodes != NULL)
-		return bsn_config_wrong(err, "linux.memoryPolicy.nodes: MPOL_DEFAULT and MPOL_LOCAL take none");
 	if (!no_nodes && mode != MPOL_PREFERRED && policy->nodes == NULL)
 		return bsn_config_wrong(err, "linux.memoryPolicy.nodes: this mode needs a list of nodes");
 	policy->given = true;

@@ -30,21 +30,45 @@ static const struct bsn_config_word io_class_words[] = {
 	{ NULL, 0 },
 };
 
+#define DEADLINE         "sched_setattr: `SCHED_DEADLINE`"
+#define DEADLINE_RUN_MIN 1024 /* ns, sched_setattr(2) */
+
+/* The kernel has one errno for all of this; the words are crun's. */
+static int check_deadline(const struct bsn_scheduler *scheduler, const json_t *json, const char *path, struct basin_error *err)
+{
+	static const char *const required[] = { "runtime", "deadline" };
+	for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++)
+		if (json_object_get(json, required[i]) == NULL)
+			return bsn_config_wrong(err, "%s: " DEADLINE " requires `%s`", path, required[i]);
+	unsigned long long runtime = scheduler->runtime;
+	unsigned long long deadline = scheduler->deadline;
+	unsigned long long period = scheduler->period;
+	if (runtime == 0)
+		return bsn_config_wrong(err, "%s: " DEADLINE " runtime must be greater than 0", path);
+	if (runtime < DEADLINE_RUN_MIN || runtime > INT64_MAX)
+		return bsn_config_wrong(err, "%s: " DEADLINE " runtime (%llu ns) must be between %d and %lld", path, runtime,
+					DEADLINE_RUN_MIN, (long long)INT64_MAX);
+	if (runtime > deadline)
+		return bsn_config_wrong(err, "%s: " DEADLINE " runtime (%llu ns) must be <= deadline (%llu ns)", path, runtime,
+					deadline);
+	if (period != 0 && deadline > period)
+		return bsn_config_wrong(err, "%s: " DEADLINE " deadline (%llu ns) must be <= period (%llu ns)", path, deadline,
+					period);
+	return 0;
+}
+
 /* A nice value where the policy has no use for it is passed over, by the kernel as by other runtimes. */
-static int check_scheduler(const struct bsn_scheduler *scheduler, const char *path, struct basin_error *err)
+static int check_scheduler(const struct bsn_scheduler *scheduler, const json_t *json, const char *path, struct basin_error *err)
 {
 	bool realtime = scheduler->policy == SCHED_FIFO || scheduler->policy == SCHED_RR;
 	if (scheduler->priority != 0 && !realtime)
 		return bsn_config_wrong(err, "%s.priority: only SCHED_FIFO and SCHED_RR have one", path);
 	if (realtime && scheduler->priority == 0)
 		return bsn_config_wrong(err, "%s.priority: SCHED_FIFO and SCHED_RR need one from 1 to 99", path);
-	if (scheduler->policy == SCHED_DEADLINE) {
-		if (scheduler->runtime == 0 || scheduler->runtime > scheduler->deadline ||
-		    (scheduler->period != 0 && scheduler->deadline > scheduler->period))
-			return bsn_config_wrong(err, "%s: SCHED_DEADLINE needs 0 < runtime <= deadline <= period", path);
-	} else if (scheduler->runtime != 0 || scheduler->deadline != 0 || scheduler->period != 0) {
+	if (scheduler->policy == SCHED_DEADLINE)
+		return check_deadline(scheduler, json, path, err);
+	if (scheduler->runtime != 0 || scheduler->deadline != 0 || scheduler->period != 0)
 		return bsn_config_wrong(err, "%s: runtime, deadline and period are for SCHED_DEADLINE only", path);
-	}
 	return 0;
 }
 
@@ -74,7 +98,7 @@ static int parse_scheduler(struct bsn_scheduler *scheduler, const json_t *json, 
 	scheduler->policy = (int)policy;
 	scheduler->nice = (int32_t)nice;
 	scheduler->priority = (int32_t)priority;
-	return check_scheduler(scheduler, path, err);
+	return check_scheduler(scheduler, json, path, err);
 }
 
 static int parse_io_priority(struct bsn_process_config *process, const json_t *json, const char *path, struct basin_error *err)

@@ -49,9 +49,12 @@ static bool leaves(const char *path)
 	       bsn_ends_with(path, "/..") || bsn_ends_with(path, "/");
 }
 
-static int check_sysctl(const struct bsn_config *config, const char *key, const char *path, struct basin_error *err)
+static int check_sysctl(const struct bsn_config *config, const struct bsn_pair *pair, const char *path, struct basin_error *err)
 {
-	int kind = leaves(path) ? -EINVAL : find_owner(path);
+	const char *key = pair->key;
+	int kind = find_owner(path);
+	if (leaves(path))
+		return bsn_config_wrong(err, "linux.sysctl[\"%s\"]: contains an invalid path", key);
 	if (kind < 0)
 		return bsn_config_wrong(err, "linux.sysctl[\"%s\"]: not a setting of a namespace, so it would change the host",
 					key);
@@ -62,7 +65,7 @@ static int check_sysctl(const struct bsn_config *config, const char *key, const 
 	if (bsn_streq(path, "kernel/hostname"))
 		return bsn_config_wrong(err, "linux.sysctl[\"%s\"]: not allowed as it conflicts with the OCI \"hostname\" field",
 					key);
-	if (bsn_streq(path, "kernel/domainname") && config->domainname != NULL)
+	if (bsn_streq(path, "kernel/domainname") && config->domainname != NULL && !bsn_streq(pair->value, config->domainname))
 		return bsn_config_wrong(err, "linux.sysctl[\"%s\"]: conflicts with domainname", key);
 	return 0;
 }
@@ -75,7 +78,7 @@ int bsn_config_sysctl(struct bsn_config *config, const json_t *json, struct basi
 		const char *path = path_of(config, pair->key);
 		if (path == NULL)
 			return bsn_config_no_memory(err);
-		r = check_sysctl(config, pair->key, path, err);
+		r = check_sysctl(config, pair, path, err);
 		pair->key = path;
 	}
 	return r < 0 ? r : 0;

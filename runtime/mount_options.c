@@ -33,7 +33,8 @@ struct option {
 	unsigned long value;
 };
 
-/* Sorted by name, for bsearch. The access times are one field of two bits (MOUNT_ATTR__ATIME), of which relatime is 0. */
+/* Sorted by name, for bsearch. The access times are one field of two bits (MOUNT_ATTR__ATIME), of which relatime is 0.
+ * What is a file system's own has no recursive form in the kernel: rsync and its kin (crun's) are for that file system, as without the r. */
 static const struct option options[] = {
 	{ "acl", SUPER, MS_POSIXACL },
 	{ "async", SUPER_CLEAR, MS_SYNCHRONOUS },
@@ -64,18 +65,22 @@ static const struct option options[] = {
 	{ "nosuid", SET, MOUNT_ATTR_NOSUID },
 	{ "nosymfollow", SET, MOUNT_ATTR_NOSYMFOLLOW },
 	{ "private", PROPAGATION, MS_PRIVATE },
+	{ "rasync", SUPER_CLEAR, MS_SYNCHRONOUS },
 	{ "ratime", CLEAR_ALL, MOUNT_ATTR_NOATIME },
 	{ "rbind", BIND_ALL, 0 },
 	{ "rdev", CLEAR_ALL, MOUNT_ATTR_NODEV },
 	{ "rdiratime", CLEAR_ALL, MOUNT_ATTR_NODIRATIME },
+	{ "rdirsync", SUPER, MS_DIRSYNC },
 	{ "relatime", SET, MOUNT_ATTR_RELATIME },
 	{ "remount", REMOUNT, 0 },
 	{ "rexec", CLEAR_ALL, MOUNT_ATTR_NOEXEC },
 	{ "ridmap", IDMAP_ALL, 0 },
+	{ "rmand", SUPER, MS_MANDLOCK },
 	{ "rnoatime", SET_ALL, MOUNT_ATTR_NOATIME },
 	{ "rnodev", SET_ALL, MOUNT_ATTR_NODEV },
 	{ "rnodiratime", SET_ALL, MOUNT_ATTR_NODIRATIME },
 	{ "rnoexec", SET_ALL, MOUNT_ATTR_NOEXEC },
+	{ "rnomand", SUPER_CLEAR, MS_MANDLOCK },
 	{ "rnorelatime", CLEAR_ALL, MOUNT_ATTR_STRICTATIME },
 	{ "rnostrictatime", CLEAR_ALL, MOUNT_ATTR_STRICTATIME },
 	{ "rnosuid", SET_ALL, MOUNT_ATTR_NOSUID },
@@ -90,6 +95,7 @@ static const struct option options[] = {
 	{ "rstrictatime", SET_ALL, MOUNT_ATTR_STRICTATIME },
 	{ "rsuid", CLEAR_ALL, MOUNT_ATTR_NOSUID },
 	{ "rsymfollow", CLEAR_ALL, MOUNT_ATTR_NOSYMFOLLOW },
+	{ "rsync", SUPER, MS_SYNCHRONOUS },
 	{ "runbindable", PROPAGATION, MS_UNBINDABLE | MS_REC },
 	{ "rw", READ_WRITE, 0 },
 	{ "shared", PROPAGATION, MS_SHARED },

@@ -67,24 +67,35 @@ static void plan_limits(struct bsn_plan *plan, const struct bsn_process_config *
 	}
 }
 
-static void plan_label(struct bsn_plan *plan, const char *file, const char *value, const char *what)
+static struct bsn_op *plan_label(struct bsn_plan *plan, const char *file, const char *value, const char *what)
 {
-	if (value == NULL || value[0] == '\0')
-		return;
 	uint32_t text = bsn_list_text(&plan->list, value);
 	uint32_t name = bsn_list_text(&plan->list, what);
 	struct bsn_op *op = bsn_list_add_text(&plan->list, BSN_OP_PROC_WRITE, file);
 	op->text[1] = text;
 	op->text[2] = name;
+	return op;
+}
+
+static bool is_label(const char *text)
+{
+	return text != NULL && text[0] != '\0';
+}
+
+static void plan_apparmor(struct bsn_plan *plan, const char *profile)
+{
+	plan_label(plan, bsn_facts_apparmor_directory() ? "attr/apparmor/exec" : "attr/exec",
+		   bsn_arena_format(plan->arena, "exec %s", profile), profile)
+		->number[0] = 1;
 }
 
 /* Where two security modules share the host, each has files of its own; the older ones are one module's. */
 static void plan_labels(struct bsn_plan *plan, const struct bsn_process_config *process)
 {
-	if (process->apparmor_profile != NULL)
-		plan_label(plan, bsn_facts_apparmor_directory() ? "attr/apparmor/exec" : "attr/exec",
-			   bsn_arena_format(plan->arena, "exec %s", process->apparmor_profile), "process.apparmorProfile");
-	plan_label(plan, "attr/exec", process->selinux_label, "process.selinuxLabel");
+	if (is_label(process->apparmor_profile))
+		plan_apparmor(plan, process->apparmor_profile);
+	if (is_label(process->selinux_label))
+		plan_label(plan, "attr/exec", process->selinux_label, "process.selinuxLabel");
 }
 
 /* A process that was to be confined must not run unconfined because the host cannot. */
@@ -101,10 +112,12 @@ static int check_labels(const struct bsn_process_config *process, struct basin_e
 
 void bsn_plan_keyring(struct bsn_plan *plan, const struct bsn_process_config *process, const char *id, uint32_t permissions)
 {
-	plan_label(plan, "attr/keycreate", process->selinux_label, "the label of the session keyring");
+	bool labelled = is_label(process->selinux_label);
+	if (labelled)
+		plan_label(plan, "attr/keycreate", process->selinux_label, "the label of the session keyring");
 	bsn_list_add_text(&plan->list, BSN_OP_KEYRING, bsn_arena_format(plan->arena, "_ses.%s", id))->number[0] = permissions;
 	/* What the payload makes later has the label that the policy gives it. */
-	if (process->selinux_label != NULL)
+	if (labelled)
 		plan_label(plan, "attr/keycreate", "\n", "the label of the session keyring");
 }
 

@@ -141,6 +141,8 @@ int op_proc_write(struct child *child, const struct bsn_op *op)
 	size_t at = text_add(path, 0, sizeof(path), "self/");
 	text_add(path, at, sizeof(path), op_text(child, op, 0));
 	int r = proc_write(child, path, op_text(child, op, 1));
+	if (r == -ENOENT && op->number[0] != 0)
+		return fail_plain(child, r, "apply apparmor profile `", op_text(child, op, 2), "`: profile not loaded", NULL);
 	return r < 0 ? fail(child, r, "cannot set ", op_text(child, op, 2), " to ", op_text(child, op, 1)) : 0;
 }
 

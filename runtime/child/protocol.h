@@ -78,7 +78,7 @@ enum bsn_op_code {
 	BSN_OP_HOSTNAME,    /* T0 */
 	BSN_OP_DOMAINNAME,  /* T0 */
 	BSN_OP_SYSCTL,      /* T0 path below /proc/sys, T1 value */
-	BSN_OP_PROC_WRITE,  /* T0 path below /proc/self, T1 value, T2 what it is, for messages */
+	BSN_OP_PROC_WRITE,  /* T0 path below /proc/self, T1 value, T2 what it is, for messages; N0 1: T2 is an AppArmor profile */
 	BSN_OP_RLIMIT,      /* N0 resource, N1 soft, N2 hard, T0 name */
 	BSN_OP_SESSION,     /* setsid */
 	BSN_OP_KEYRING,     /* T0 name; N0 the permissions it gets, 0: as it is */

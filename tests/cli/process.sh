@@ -85,6 +85,28 @@ fi
 # --- scheduling ---
 run_bundle 'exec cut -d " " -f 41 /proc/self/stat' '.process.scheduler = {policy: "SCHED_DEADLINE", nice: 19, flags: ["SCHED_FLAG_RESET_ON_FORK"], runtime: 42000, deadline: 100000, period: 1000000}'
 is "a deadline, whatever the niceness" "$OUT" 6
+refused_config "a deadline without a run time" 'SCHED_DEADLINE` requires `runtime`' '.process.scheduler = {policy: "SCHED_DEADLINE", deadline: 100000}'
+
+# --- memory policy ---
+POLICY='read -r _ policy _ </proc/self/numa_maps; echo $policy'
+if [ -e /proc/self/numa_maps ]; then
+	run_bundle "$POLICY" '.linux.memoryPolicy = {mode: "MPOL_INTERLEAVE", nodes: "0"}'
+	is "memory is interleaved where it was asked for" "$OUT" interleave:0
+	run_bundle "$POLICY" '.linux.memoryPolicy = {}'
+	is "an empty policy is none" "$OUT" default
+	refused_config "nodes and flags for a mode that takes none are the kernel's to refuse" 'set_mempolicy: invalid argument' \
+		'.linux.memoryPolicy = {mode: "MPOL_DEFAULT", nodes: "0", flags: ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"]}'
+else
+	skip "memory policies" "this kernel has no /proc/self/numa_maps"
+fi
+
+# --- AppArmor ---
+if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then
+	refused_config "a profile that is not loaded" 'apply apparmor profile `basin-no-such-profile`: profile not loaded' \
+		'.process.apparmorProfile = "basin-no-such-profile"'
+else
+	skip "a profile that is not loaded" "this kernel runs without AppArmor"
+fi
 refused_config "realtime wants a priority" 'process.scheduler.priority' '.process.scheduler = {policy: "SCHED_FIFO"}'
 
 # --- memory ---

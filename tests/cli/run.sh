@@ -104,6 +104,11 @@ is "no signal is ignored or blocked" "$OUT" "SigBlk:0000000000000000 SigIgn:0000
 sh_bundle 'hostname; cat /proc/sys/kernel/domainname; echo $$; ip link show lo | head -n 1; ls /sys/class/net | tr "\n" " "' '.hostname = "box" | .domainname = "example"'
 run "$BASIN" run -b "$B" c1
 like "names and numbers are the container's own" "$OUT" $'^box\nexample\n1\n1: lo: <LOOPBACK,UP,LOWER_UP>.*\nlo $'
+sh_bundle 'cat /proc/sys/kernel/domainname' '.domainname = "example" | .linux.sysctl = {"kernel.domainname": "example"}'
+run "$BASIN" run -b "$B" c1
+is "a domain name may be given twice when it is the same" "$OUT" example
+sh_bundle true '.domainname = "example" | .linux.sysctl = {"kernel.domainname": "other"}'
+refused "and not when they differ" 1 'conflicts with domainname' "$BASIN" run -b "$B" c1
 sh_bundle 'cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shm_rmid_forced' '.linux.sysctl = {"net.ipv4.ip_forward": "1", "kernel.shm_rmid_forced": "1"}'
 run "$BASIN" run -b "$B" c1
 is "sysctls are set in the container" "$OUT" "1

@@ -97,6 +97,7 @@ static void names_follow_the_rules(void **state)
 	assert_true(bsn_name_check("environment", "../etc", NULL) < 0);
 	assert_int_equal(bsn_name_check_id("My_ctr+1.2", NULL), 0);
 	assert_true(bsn_name_check_id("..", NULL) < 0);
+	assert_true(bsn_name_check_id(".hidden", NULL) < 0);
 	assert_true(bsn_name_check_id("a/b", NULL) < 0);
 }
 

@@ -111,7 +111,17 @@ static const struct mistake mistakes[] = {
 	{ "process.scheduler", "{\"policy\":\"SCHED_OTHER\",\"nice\":20}", "process.scheduler.nice: " },
 	{ "process.scheduler", "{\"policy\":\"SCHED_OTHER\",\"period\":20}", "process.scheduler: runtime" },
 	{ "process.scheduler", "{\"policy\":\"SCHED_DEADLINE\",\"runtime\":5,\"deadline\":4}",
-	  "process.scheduler: SCHED_DEADLINE needs" },
+	  "process.scheduler: sched_setattr: `SCHED_DEADLINE` runtime (5 ns) must be between 1024 and" },
+	{ "process.scheduler", "{\"policy\":\"SCHED_DEADLINE\",\"runtime\":5000,\"deadline\":4000}",
+	  "process.scheduler: sched_setattr: `SCHED_DEADLINE` runtime (5000 ns) must be <= deadline (4000 ns)" },
+	{ "process.scheduler", "{\"policy\":\"SCHED_DEADLINE\",\"runtime\":5000,\"deadline\":6000,\"period\":5500}",
+	  "process.scheduler: sched_setattr: `SCHED_DEADLINE` deadline (6000 ns) must be <= period (5500 ns)" },
+	{ "process.scheduler", "{\"policy\":\"SCHED_DEADLINE\",\"runtime\":0,\"deadline\":6000}",
+	  "process.scheduler: sched_setattr: `SCHED_DEADLINE` runtime must be greater than 0" },
+	{ "process.scheduler", "{\"policy\":\"SCHED_DEADLINE\",\"deadline\":6000}",
+	  "process.scheduler: sched_setattr: `SCHED_DEADLINE` requires `runtime`" },
+	{ "process.scheduler", "{\"policy\":\"SCHED_DEADLINE\",\"runtime\":6000}",
+	  "process.scheduler: sched_setattr: `SCHED_DEADLINE` requires `deadline`" },
 	{ "process.ioPriority", "{\"class\":\"x\"}", "process.ioPriority.class: " },
 	{ "process.ioPriority", "{\"class\":\"IOPRIO_CLASS_BE\",\"priority\":8}", "process.ioPriority.priority: " },
 	{ "process.execCPUAffinity", "{\"final\":\"3-1\"}", "process.execCPUAffinity.final: \"3-1\" is not a list" },
@@ -152,10 +162,18 @@ static const struct mistake mistakes[] = {
 	{ "linux.rootfsPropagation", "\"sideways\"", "linux.rootfsPropagation: \"sideways\" is not known" },
 	{ "linux.personality", "{\"domain\":\"BSD\"}", "linux.personality.domain: " },
 	{ "linux.memoryPolicy", "{\"mode\":\"MPOL_BIND\"}", "linux.memoryPolicy.nodes: " },
+	{ "linux.memoryPolicy", "{\"mode\":\"BIND\"}", "invalid memory policy mode: linux.memoryPolicy.mode: " },
+	{ "linux.memoryPolicy", "{\"nodes\":\"0\"}", "invalid memory policy mode: linux.memoryPolicy.mode: must be given" },
+	{ "linux.memoryPolicy", "{\"mode\":\"MPOL_BIND\",\"nodes\":\"0-9876543210\"}",
+	  "invalid memory policy nodes: linux.memoryPolicy.nodes: " },
+	{ "linux.memoryPolicy", "{\"mode\":\"MPOL_BIND\",\"nodes\":\"0\",\"flags\":[\"x\"]}",
+	  "invalid memory policy flag: linux.memoryPolicy.flags[0]: " },
+	{ "linux.sysctl", "{\".net.ipv4.ip_forward\":\"1\"}", "linux.sysctl[\".net.ipv4.ip_forward\"]: contains an invalid path" },
+	{ "linux.sysctl", "{\"/net/ipv4/ip_forward\":\"1\"}", "linux.sysctl[\"/net/ipv4/ip_forward\"]: contains an invalid path" },
 	{ "linux.intelRdt", "{\"closID\":\"../x\"}", "linux.intelRdt.closID: " },
 	{ "linux.sysctl", "{\"kernel.panic\":\"1\"}", "linux.sysctl[\"kernel.panic\"]: not a setting of a namespace" },
 	{ "linux.sysctl", "{\"net.../../kernel/panic\":\"1\"}", "linux.sysctl[" },
-	{ "linux.sysctl", "{\"net/../kernel/panic\":\"1\"}", "linux.sysctl[\"net/../kernel/panic\"]: not a setting" },
+	{ "linux.sysctl", "{\"net/../kernel/panic\":\"1\"}", "linux.sysctl[\"net/../kernel/panic\"]: contains an invalid path" },
 	{ "linux.sysctl", "{\"kernel.hostname\":\"1\"}", "linux.sysctl[\"kernel.hostname\"]: not allowed" },
 	{ "linux.sysctl", "{\"user.max_user_namespaces\":\"1\"}", "linux.sysctl[\"user.max_user_namespaces\"]: needs" },
 	{ "linux.resources", "{\"memory\":{\"limit\":\"1\"}}",
@@ -369,6 +387,12 @@ static void mount_options_become_flags(void **state)
 	assert_int_equal(mount->propagation_count, 2);
 	assert_int_equal(mount->propagation[1], MS_SLAVE | MS_REC);
 	assert_true(mount->tmpcopyup && !mount->bind);
+	bsn_config_free(config);
+
+	mount = one_mount(&config, "{\"destination\":\"/a\",\"type\":\"tmpfs\",\"options\":[\"rsync\",\"rdirsync\",\"rmand\",\"rnomand\"]}");
+	assert_int_equal(mount->sb_flags, MS_SYNCHRONOUS | MS_DIRSYNC);
+	assert_int_equal(mount->sb_clear, MS_MANDLOCK);
+	assert_int_equal(mount->data.count, 0);
 	bsn_config_free(config);
 
 	mount = one_mount(&config,
