@@ -26,7 +26,8 @@ int bsn_name_check_id(const char *id, struct basin_error *err)
 				(unsigned char)id[good] > ' ' && (unsigned char)id[good] < 0x7f ? id[good] : '?', id);
 	/* "." and "..", and what would be a hidden directory among the containers. */
 	if (length == 0 || id[0] == '.')
-		return bsn_fail(err, BASIN_USAGE, EINVAL, "%s: \"%s\" is %s", words, id, length == 0 ? "no name" : "not to begin with a dot");
+		return bsn_fail(err, BASIN_USAGE, EINVAL, "%s: \"%s\" is %s", words, id,
+				length == 0 ? "no name" : "not to begin with a dot");
 	if (length > ID_MAX)
 		return bsn_fail(err, BASIN_USAGE, EINVAL, "%s: it has %zu characters, %d are possible", words, length, ID_MAX);
 	return 0;

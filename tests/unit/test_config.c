@@ -168,8 +168,10 @@ static const struct mistake mistakes[] = {
 	  "invalid memory policy nodes: linux.memoryPolicy.nodes: " },
 	{ "linux.memoryPolicy", "{\"mode\":\"MPOL_BIND\",\"nodes\":\"0\",\"flags\":[\"x\"]}",
 	  "invalid memory policy flag: linux.memoryPolicy.flags[0]: " },
-	{ "linux.sysctl", "{\".net.ipv4.ip_forward\":\"1\"}", "linux.sysctl[\".net.ipv4.ip_forward\"]: contains an invalid path" },
-	{ "linux.sysctl", "{\"/net/ipv4/ip_forward\":\"1\"}", "linux.sysctl[\"/net/ipv4/ip_forward\"]: contains an invalid path" },
+	{ "linux.sysctl", "{\".net.ipv4.ip_forward\":\"1\"}",
+	  "linux.sysctl[\".net.ipv4.ip_forward\"]: contains an invalid path" },
+	{ "linux.sysctl", "{\"/net/ipv4/ip_forward\":\"1\"}",
+	  "linux.sysctl[\"/net/ipv4/ip_forward\"]: contains an invalid path" },
 	{ "linux.intelRdt", "{\"closID\":\"../x\"}", "linux.intelRdt.closID: " },
 	{ "linux.sysctl", "{\"kernel.panic\":\"1\"}", "linux.sysctl[\"kernel.panic\"]: not a setting of a namespace" },
 	{ "linux.sysctl", "{\"net.../../kernel/panic\":\"1\"}", "linux.sysctl[" },
@@ -389,7 +391,9 @@ static void mount_options_become_flags(void **state)
 	assert_true(mount->tmpcopyup && !mount->bind);
 	bsn_config_free(config);
 
-	mount = one_mount(&config, "{\"destination\":\"/a\",\"type\":\"tmpfs\",\"options\":[\"rsync\",\"rdirsync\",\"rmand\",\"rnomand\"]}");
+	mount = one_mount(
+		&config,
+		"{\"destination\":\"/a\",\"type\":\"tmpfs\",\"options\":[\"rsync\",\"rdirsync\",\"rmand\",\"rnomand\"]}");
 	assert_int_equal(mount->sb_flags, MS_SYNCHRONOUS | MS_DIRSYNC);
 	assert_int_equal(mount->sb_clear, MS_MANDLOCK);
 	assert_int_equal(mount->data.count, 0);
