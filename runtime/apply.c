@@ -125,16 +125,15 @@ int bsn_check_kept(int count, struct basin_error *err)
 			return bsn_fail_sys(err, -taken, "--preserve-fds %d: cannot keep a place for descriptor %d", count, fd);
 	}
 	if (missing > 0)
-		bsn_warn("--preserve-fds %d: %d of the descriptors are not open, descriptor %d the first of them", count, missing,
-			 first);
+		bsn_debug("--preserve-fds %d: %d of the descriptors are not open, descriptor %d the first of them", count, missing,
+			  first);
 	return 0;
 }
 
-/* create leaves the agent to start: the filter is loaded then. */
 int bsn_run_compile_filter(struct bsn_run *run, int cache_dir, struct basin_error *err)
 {
 	const struct bsn_seccomp_config *seccomp = &run->config->seccomp;
-	int r = run->create ? 0 : bsn_listener_connect(seccomp, &run->listener, err);
+	int r = bsn_listener_connect(seccomp, &run->listener, err);
 	if (r < 0)
 		return r;
 	return bsn_seccomp_compile(seccomp, cache_dir, seccomp->notify || run->listener >= 0, &run->filter, err);
@@ -450,7 +449,6 @@ int bsn_run_describe(struct bsn_run *run, struct basin_error *err)
 	run->state.keyring = !run->options->no_new_keyring;
 	for (int kind = BSN_HOOK_START_CONTAINER; kind < BSN_HOOK_KINDS; kind++)
 		run->state.hooks |= run->config->hooks[kind].count > 0;
-	run->state.listener = run->create && run->filter != NULL && run->filter->listener;
 	run->state.annotations = json_object_get(run->config->json, "annotations");
 	return bsn_state_write(run->container.dir, &run->state, err);
 }

@@ -353,9 +353,15 @@ static void plan_ready(struct bsn_plan *plan, const struct bsn_plan_process *req
 	}
 }
 
-/* READY and the wait, and what comes right after: basin's own init and the filter. */
+/*
+ * READY and the wait, and what comes right after: basin's own init and the filter. One with an agent is loaded by create already, where
+ * engines that register containers with it expect to hear of it.
+ */
 static void plan_ready_and_filter(struct bsn_plan *plan, const struct bsn_plan_process *request)
 {
+	bool by_create = request->wait_on_socket && request->filter != NULL && request->filter->listener;
+	if (by_create)
+		plan_filter(plan, request->filter);
 	plan_ready(plan, request);
 	if (request->init && request->process->args.count == 0) {
 		bsn_plan_hook_ops(plan, start_hooks(request), false);
@@ -363,7 +369,8 @@ static void plan_ready_and_filter(struct bsn_plan *plan, const struct bsn_plan_p
 	} else if (request->init) {
 		bsn_list_add(&plan->list, BSN_OP_INIT);
 	}
-	plan_filter(plan, request->filter);
+	if (!by_create)
+		plan_filter(plan, request->filter);
 }
 
 int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *request, struct basin_error *err)

@@ -10,7 +10,6 @@
 #include "base/sys.h"
 #include "runtime/container.h"
 #include "runtime/hooks.h"
-#include "runtime/listener.h"
 #include "runtime/notify.h"
 #include "runtime/process.h"
 
@@ -56,39 +55,12 @@ static int refuse(const char *id, enum bsn_status status, struct basin_error *er
 			id);
 }
 
-/* The agent, before anything is begun: while it is away the container stays as it is. */
-static int find_agent(struct bsn_container *container, const struct bsn_state *state, struct bsn_config **ret_config, int *ret_fd,
-		      struct basin_error *err)
-{
-	if (!state->listener)
-		return 0;
-	int r = bsn_container_config(container, ret_config, err);
-	return r < 0 ? r : bsn_listener_connect(&(*ret_config)->seccomp, ret_fd, err);
-}
-
-static int give_listener(const struct bsn_state *state, const struct bsn_config *config, int agent, int connection, int number,
-			 struct basin_error *err)
-{
-	auto_fd int pidfd = bsn_container_pidfd(state);
-	const struct bsn_listener_of of = {
-		.pidfd = pidfd, .pid = state->init.pid, .number = number, .state = state, .status = BSN_CREATED
-	};
-	int r = bsn_listener_give(agent, &of, config->seccomp.listener_metadata, err);
-	return r < 0 ? r : bsn_child_send(connection, BSN_MESSAGE_LISTENER_TAKEN, -1, err);
-}
-
 static int begin_payload(struct bsn_container *container, const struct bsn_state *state, struct basin_error *err)
 {
 	int connection = -1;
 	int document = -1;
-	int agent = -1;
 	struct bsn_message message = { 0 };
-	auto_of(bsn_config_free) struct bsn_config *config = NULL;
-	int r = find_agent(container, state, &config, &agent, err);
-	auto_fd int owned_agent = agent;
-	if (r < 0)
-		return r;
-	r = bsn_start_connect(container->dir, &connection, err);
+	int r = bsn_start_connect(container->dir, &connection, err);
 	auto_fd int owned = connection;
 	if (r >= 0 && state->hooks)
 		r = bsn_hooks_state(state, BSN_CREATED, &document, err);
@@ -97,11 +69,6 @@ static int begin_payload(struct bsn_container *container, const struct bsn_state
 		r = bsn_child_send(owned, BSN_MESSAGE_START, owned_document, err);
 	if (r >= 0)
 		r = bsn_child_receive(owned, &message, NULL, err);
-	if (r > 0 && message.type == BSN_MESSAGE_LISTENER && owned_agent >= 0) {
-		r = give_listener(state, config, owned_agent, owned, message.value, err);
-		if (r >= 0)
-			r = bsn_child_receive(owned, &message, NULL, err);
-	}
 	if (r > 0)
 		r = bsn_fail(err, BASIN_INTERNAL, EPROTO, "the container's first process sent message %u out of order",
 			     message.type);

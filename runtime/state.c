@@ -66,7 +66,6 @@ int bsn_state_write(int dir, const struct bsn_state *state, struct basin_error *
 	r |= json_object_set_new(json, "managed", json_boolean(state->managed));
 	r |= json_object_set_new(json, "keyring", json_boolean(state->keyring));
 	r |= json_object_set_new(json, "hooks", json_boolean(state->hooks));
-	r |= json_object_set_new(json, "listener", json_boolean(state->listener));
 	r |= json_object_set_new(json, "hostPids", json_boolean(state->host_pids));
 	if (state->annotations != NULL)
 		r |= json_object_set(json, "annotations", state->annotations);
@@ -101,8 +100,6 @@ static int take_fields(struct bsn_state *state, struct basin_error *err)
 		r = bsn_json_get_bool(json, "state", "hostPids", &state->host_pids, err);
 	if (r >= 0)
 		r = bsn_json_get_string(json, "state", "ociVersion", &state->oci_version, err);
-	if (r >= 0)
-		r = bsn_json_get_bool(json, "state", "listener", &state->listener, err);
 	if (r >= 0)
 		r = bsn_json_get_int(json, "state", "pid", 0, INT32_MAX, &pid, err);
 	if (r >= 0)

@@ -35,7 +35,6 @@ struct bsn_state {
 	bool host_pids;      /* without a pid namespace of its own: killing init does not end the rest */
 	const char *owner;   /* name of the user whose directory it has; NULL: not asked for */
 	bool hooks;          /* the config has some that run after create */
-	bool listener;       /* start has to tell the seccomp agent */
 	json_t *annotations; /* borrowed */
 };
 

@@ -113,7 +113,7 @@ refused_config "realtime wants a priority" 'process.scheduler.priority' '.proces
 if [ -r /proc/self/numa_maps ]; then
 	run_bundle 'exec head -n 1 /proc/self/numa_maps' '.linux.memoryPolicy = {mode: "MPOL_INTERLEAVE", nodes: "0", flags: ["MPOL_F_STATIC_NODES"]}'
 	like "memory comes from the nodes of the policy" "$OUT" ' interleave=static:0 '
-	refused_config "a node that is not there" 'linux.memoryPolicy: invalid argument' '.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "900"}'
+	refused_config "a node that is not there" 'linux.memoryPolicy: set_mempolicy: invalid argument' '.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "900"}'
 else
 	skip "memory comes from the nodes of the policy" "this kernel knows no nodes"
 fi
