@@ -125,8 +125,8 @@ int bsn_check_kept(int count, struct basin_error *err)
 			return bsn_fail_sys(err, -taken, "--preserve-fds %d: cannot keep a place for descriptor %d", count, fd);
 	}
 	if (missing > 0)
-		bsn_debug("--preserve-fds %d: %d of the descriptors are not open, descriptor %d the first of them", count, missing,
-			  first);
+		bsn_debug("--preserve-fds %d: %d of the descriptors are not open, descriptor %d the first of them", count,
+			  missing, first);
 	return 0;
 }
 
