@@ -108,8 +108,9 @@ static int read_config(struct bsn_run *run, struct basin_error *err)
 }
 
 /* One that is not open is taken by something that the payload does not get: else it would be taken by something of ours. */
-int bsn_check_kept(int count, struct basin_error *err)
+int bsn_check_kept(int preserved, int activated, struct basin_error *err)
 {
+	int count = preserved + activated;
 	/* A caller that closed its standard streams must not have ours opened in their place, and the payload inherit those. */
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) /* NOLINT: kept across execve on purpose */
@@ -124,6 +125,11 @@ int bsn_check_kept(int count, struct basin_error *err)
 		if (taken < 0)
 			return bsn_fail_sys(err, -taken, "--preserve-fds %d: cannot keep a place for descriptor %d", count, fd);
 	}
+	/* Engines name more than they have open, as crun lets them; where there is nothing at all, the wrong program was asked. */
+	if (preserved > 0 && missing == count)
+		return bsn_fail(err, BASIN_USAGE, EBADF,
+				"--preserve-fds %d: preserved-fd 0 (of %d), descriptor 3, is not open, nor any other", preserved,
+				preserved);
 	if (missing > 0)
 		bsn_debug("--preserve-fds %d: %d of the descriptors are not open, descriptor %d the first of them", count,
 			  missing, first);
@@ -146,7 +152,7 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 	run->container.id = options->id;
 	run->console_socket = options->console_socket;
 	run->pidfd_socket = options->pidfd_socket;
-	int r = bsn_check_kept(options->preserve_fds + bsn_activation_count(), err);
+	int r = bsn_check_kept(options->preserve_fds, bsn_activation_count(), err);
 	if (r >= 0)
 		r = read_config(run, err);
 	if (r >= 0)

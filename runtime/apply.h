@@ -84,8 +84,8 @@ bool bsn_run_may_be_moved(const struct bsn_run *run);
 int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err);
 /* The first rungs: the successor of a joiner, the state (of a container that is being made), maps and limits. */
 int bsn_run_enter(struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err);
-/* Sees to it that the first 3 + count descriptors are taken, so that none of ours is mistaken for one to be kept. */
-int bsn_check_kept(int count, struct basin_error *err);
+/* Sees to it that the first 3 + preserved + activated descriptors are taken, so that none of ours is mistaken for one to be kept. */
+int bsn_check_kept(int preserved, int activated, struct basin_error *err);
 /* Follows the ladder until READY, or the end of the channel (1: the payload runs). */
 int bsn_run_follow(struct bsn_run *run, struct basin_error *err);
 

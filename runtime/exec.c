@@ -108,7 +108,7 @@ int bsn_container_exec(const struct bsn_runtime *runtime, const struct bsn_exec_
 {
 	auto_run struct bsn_run run = BSN_RUN_INIT;
 	struct bsn_config *process = NULL;
-	int r = bsn_check_kept(options->preserve_fds + bsn_activation_count(), err);
+	int r = bsn_check_kept(options->preserve_fds, bsn_activation_count(), err);
 	if (r >= 0)
 		r = open_container(&run, runtime, options, err);
 	run.console_socket = options->console_socket;

@@ -96,6 +96,8 @@ sh_bundle 'ls /proc/self/fd | grep -c "^[5678]"; test -e /proc/self/fd/9 && echo
 run "$BASIN" run -b "$B" --preserve-fds 7 c1 3</dev/null 5<&- 9</dev/null
 is "a descriptor to keep that is not open stays closed, whatever ours are" "$OUT" $'0\n9'
 is "and is no reason to say something" "$ERR" ""
+run bash -c "exec 3<&-; exec '$BASIN' run -b '$B' --preserve-fds 1 c1"
+like "but none at all is a mistake" "$STATUS $ERR" '^1 .*preserved-fd 0 \(of 1\)'
 sh_bundle 'grep -E "Sig(Ign|Blk)" /proc/self/status | tr -d "\t" | tr "\n" " "'
 run bash -c "trap '' PIPE HUP; exec '$BASIN' run -b '$B' c1"
 is "no signal is ignored or blocked" "$OUT" "SigBlk:0000000000000000 SigIgn:0000000000000000 "
