@@ -77,7 +77,8 @@ static int parse_net_devices(struct bsn_config *config, const json_t *json, stru
 		return r;
 	struct bsn_pairs *pairs = &config->net_devices;
 	if (!config->namespaces[BSN_NS_NETWORK].given)
-		return bsn_config_wrong(err, "linux.netDevices: needs a namespace of type \"network\" in linux.namespaces");
+		return bsn_config_wrong(err, "unable to move network devices without a NET namespace: linux.netDevices: needs a "
+					     "namespace of type \"network\" in linux.namespaces");
 	pairs->of = bsn_arena_array(config->arena, json_object_size(map), sizeof(*pairs->of));
 	if (pairs->of == NULL)
 		return bsn_config_no_memory(err);

@@ -51,5 +51,5 @@ refused_devices "a name that is taken in the container" 'a device named "lo" alr
 like "leaves the device as it was" "$(ip -o link show v1)" '<[^>]*UP'
 refused_devices "a name that is none" 'not the name of a network device' '{v1: {name: "a/b"}}'
 refused_devices "one name for two" 'given twice' '{v1: {name: "a"}, p1: {name: "a"}}'
-refused_devices "no network namespace to move it to" 'needs a namespace of type "network"' '{v1: {}}' 'del(.linux.namespaces[] | select(.type == "network"))'
+refused_devices "no network namespace to move it to" 'unable to move network devices without a NET namespace' '{v1: {}}' 'del(.linux.namespaces[] | select(.type == "network"))'
 is "features says so" "$("$BASIN" features | jq .linux.netDevices.enabled)" true
