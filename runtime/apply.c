@@ -212,6 +212,16 @@ bool bsn_run_may_be_moved(const struct bsn_run *run)
 	return (run->scope != NULL || run->container.runtime->cgroup_manager == BSN_SYSTEMD) && !bsn_facts_host_root();
 }
 
+/*
+ * Whether the child stays one that may be looked at until its maps are written: newuidmap(1), and a parent that is an ordinary user, ask for
+ * that. In a user namespace that is joined it must not be, where it need not: root of that namespace could take it over while it still is root of
+ * the host (CVE-2016-9962).
+ */
+static bool waits_open(const struct bsn_plan *plan)
+{
+	return plan->new_user || (plan->user && !plan->privileged);
+}
+
 int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 {
 	int ends[2];
@@ -222,7 +232,7 @@ int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 	run->child.channel = ends[0];
 	auto_fd int theirs = ends[1];
 	const struct bsn_list header = {
-		.channel = theirs, .keep_fds = (uint32_t)keep_fds, .wait_open = run->plan->user, .old_mounts = run->old_mounts
+		.channel = theirs, .keep_fds = (uint32_t)keep_fds, .wait_open = waits_open(run->plan), .old_mounts = run->old_mounts
 	};
 	r = bsn_list_write(&run->plan->list, header, run->handles, run->plan->handle_count, &list, err);
 	auto_fd int owned = list;

@@ -57,7 +57,9 @@ int bsn_plan_hide(struct bsn_plan *plan, struct basin_error *err)
 	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
 		const char *point = full_mount(line);
 		size_t length = plan->root_path != NULL ? strlen(plan->root_path) : 0;
-		if (point != NULL && (length == 0 || strncmp(point, plan->root_path, length) != 0))
+		bool inside = length > 0 && point != NULL && strncmp(point, plan->root_path, length) == 0 &&
+			      (point[length] == '/' || point[length] == '\0');
+		if (point != NULL && !inside)
 			bsn_list_add_text(&plan->list, BSN_OP_HIDE, point);
 	}
 	return 0;

@@ -25,8 +25,13 @@ static int copy_owner(int to, const char *name, const struct statx *st)
 
 static int copy_file(int from, int to, const char *name)
 {
-	int in = sys_openat(from, name, O_RDONLY | O_NOFOLLOW, 0);
-	int out = in < 0 ? in : sys_openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	struct statx st;
+	/* Looked at again: what was a file may have been exchanged for a pipe, which would not end, or for a device. */
+	int in = sys_openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+	int found = in < 0 ? in : sys_statx(in, &st);
+	if (found >= 0 && (st.stx_mode & STAT_TYPE) != STAT_FILE)
+		found = -EAGAIN;
+	int out = found < 0 ? found : sys_openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	long r = out < 0 ? out : 1;
 	while (r > 0)
 		r = SYS4(sendfile, out, in, NULL, 1 << 20);

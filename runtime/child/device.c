@@ -85,12 +85,12 @@ static int make_node(struct child *child, const struct bsn_op *op)
 	uint64_t major = op->number[1] >> 32;
 	uint64_t minor = op->number[1] & 0xffffffffu;
 	uint64_t dev = (minor & 0xff) | (major << 8) | ((minor & ~0xffull) << 12);
+	/* The mode is given here and not set afterwards: by then the name could be a link, which chmod follows, out of the root. */
+	long mask = SYS1(umask, 0);
 	int r = (int)SYS4(mknodat, parent, name, op->number[0], dev);
+	SYS1(umask, mask);
 	if (r == -EEXIST)
 		return accept_existing(child, op, parent, name);
-	/* The mode again, since mknod applies the umask. */
-	if (r >= 0)
-		r = (int)SYS3(fchmodat, parent, name, op->number[0] & 07777);
 	if (r >= 0 && (op->number[2] != 0 || op->number[3] != 0))
 		r = (int)SYS5(fchownat, parent, name, op->number[2], op->number[3], AT_SYMLINK_NOFOLLOW);
 	return r;

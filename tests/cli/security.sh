@@ -96,12 +96,15 @@ bundle '["sh", "-c", "ls / | xargs echo; ls -d /proc/1/root/home /proc/1/cwd/hom
 run "$BASIN" run --no-pivot -b "$B" c1
 like "--no-pivot shows the container's root" "$OUT" "^bin dev etc proc root run sbin sys tmp usr var.*done"
 
-mkdir "$T/otherproc"
-mount -t proc otherproc "$T/otherproc"
 bundle '["unshare", "-mrpf", "sh", "-c", "mount -t proc none /proc && echo mounted"]' '.process.capabilities.bounding += ["CAP_SETFCAP"] | .process.capabilities.permitted += ["CAP_SETFCAP"]'
-run "$BASIN" run --no-pivot -b "$B" c1
-like "nor any other whole procfs of the host's, which would allow a new one" "$STATUS $OUT $ERR" '^1 .*ermission denied'
-umount "$T/otherproc"
+for other in "$T/otherproc" "$ROOTFS-proc"; do
+	mkdir "$other"
+	mount -t proc otherproc "$other"
+	run "$BASIN" run --no-pivot -b "$B" c1
+	like "nor any other whole procfs of the host's, which would allow a new one: ${other##*/}" "$STATUS $OUT $ERR" '^1 .*ermission denied'
+	umount "$other"
+	rmdir "$other"
+done
 
 # Paths of the root exchanged for links while containers are made in it.
 cat >"$T/swap.py" <<'SWAP'
@@ -118,7 +121,7 @@ swapping() { # PATH LINK-TARGET: exchanges them until swapped
 	SWAPPER=$!
 }
 swapped() {
-	kill $SWAPPER
+	kill $SWAPPER 2>/dev/null
 	wait $SWAPPER 2>/dev/null
 	rm -rf "$1" "$1-link"
 }
@@ -147,6 +150,33 @@ done
 swapped "$ROOTFS/proc"
 mkdir "$ROOTFS/proc"
 is "/proc that is exchanged for a link is nowhere without its masks" "$wrong" ""
+
+# A device that is exchanged for a link as soon as it is there: its mode is not given to what the link names.
+cat >"$T/follow.py" <<'FOLLOW'
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+where, secret = sys.argv[1:]
+pairs = []
+for n in range(40):
+    os.symlink(secret, "%s/link%d" % (where, n))
+    pairs.append((("%s/n%d" % (where, n)).encode(), ("%s/link%d" % (where, n)).encode()))
+open(where + "/ready", "w").close()
+for node, link in pairs:
+    while libc.renameat2(-100, node, -100, link, 2) != 0:
+        pass
+FOLLOW
+echo secret >"$T/secret"
+chmod 600 "$T/secret"
+bundle '["true"]' '.linux.devices = [range(40) | {path: "/nodes/n\(.)", type: "c", major: 1, minor: 3, fileMode: 438}]'
+for _ in 1 2 3 4 5; do
+	mkdir "$ROOTFS/nodes"
+	python3 "$T/follow.py" "$ROOTFS/nodes" "$T/secret" &
+	SWAPPER=$!
+	within 5 test -e "$ROOTFS/nodes/ready"
+	run "$BASIN" run -b "$B" c1
+	swapped "$ROOTFS/nodes"
+done
+is "a device that is exchanged for a link does not change a file of the host's" "$(stat -c %a "$T/secret")" 600
 
 # ... surely, after the mounts and before the masks.
 printf '#!/bin/sh\nmv %s/proc %s/moved && mkdir %s/proc\n' "$ROOTFS" "$ROOTFS" "$ROOTFS" >"$T/hook/swap"

@@ -102,9 +102,9 @@ bundle '["sh", "-c", "mkfifo /etc/trap; mv /etc/trap /etc/passwd; mkfifo /etc/ld
 "$BASIN" run -d -b "$B" c1 2>"$T/err"
 if within 5 test -e "$ROOTFS/ready"; then
 	pass "the trap is set"
-	run timeout 20 "$BASIN" exec c1 sh -c 'echo $HOME'
+	run timeout --signal=KILL 10 "$BASIN" exec c1 sh -c 'echo $HOME'
 	is "a passwd that never ends is not waited for" "$STATUS $OUT" "0 /"
-	run timeout 20 "$BASIN" exec -d --pid-file "$T/pid" c1 sleep 60
+	run timeout --signal=KILL 10 "$BASIN" exec -d --pid-file "$T/pid" c1 sleep 60
 	is "what exec sets through procfs it sets in the real one" "$(cat "/proc/$(cat "$T/pid")/oom_score_adj")" 55
 	is "and not in the forgery" "$(cat "$ROOTFS/forged/self/oom_score_adj")" 0
 else
@@ -116,18 +116,51 @@ before=$(sha256sum <"$BASIN")
 printf '#!/proc/self/exe\n' >"$ROOTFS/bin/evil"
 chmod 755 "$ROOTFS/bin/evil"
 background
-run timeout 20 "$BASIN" exec c1 evil
+run timeout --signal=KILL 10 "$BASIN" exec c1 evil
 nok "a program whose interpreter is /proc/self/exe runs nothing of ours" test "$STATUS" = 0
 is "and our program stays what it was" "$(sha256sum <"$BASIN")" "$before"
 "$BASIN" delete -f c1
 # Root of a user namespace, with every capability in it, may look at whatever enters, unless that says no (PR_SET_DUMPABLE).
 all='["CAP_SYS_PTRACE", "CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_CHOWN", "CAP_KILL", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"]'
-background ".linux.namespaces += [{type: \"user\"}] | .linux.uidMappings = [{containerID: 0, hostID: 0, size: 65536}] | .linux.gidMappings = [{containerID: 0, hostID: 0, size: 65536}]
+own_users=".linux.namespaces += [{type: \"user\"}] | .linux.uidMappings = [{containerID: 0, hostID: 0, size: 65536}] | .linux.gidMappings = [{containerID: 0, hostID: 0, size: 65536}]
 	| .process.capabilities = {bounding: $all, effective: $all, permitted: $all}"
+background "$own_users"
 "$BASIN" exec c1 sh -c 'for i in $(seq 400); do for p in /proc/[0-9]*; do for f in $p/fd/*; do t=$(readlink $f); case $t in *basin-list*|*basin-child*|socket:*|"$0") echo $f $t;; esac; done; done; done' "$T" >"$T/seen" 2>/dev/null &
 watcher=$!
 for _ in $(seq 20); do "$BASIN" exec c1 true 7</ 8<"$T"; done
 kill $watcher
 wait $watcher 2>/dev/null
 is "nothing of what exec holds can be seen from inside while it enters" "$(sort -u "$T/seen")" ""
+"$BASIN" delete -f c1
+# The same surely: nobody takes the pidfd, so exec stays where its process is in the namespaces and waits to be let on.
+python3 - "$T/busy" <<'PY' &
+import os, socket, sys, time
+busy = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+busy.bind(sys.argv[1] + ".new")
+busy.listen(0)
+one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+one.connect(sys.argv[1] + ".new")
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+time.sleep(60)
+PY
+busy=$!
+background "$own_users"
+within 5 test -S "$T/busy"
+init=$("$BASIN" state c1 | jq .pid)
+"$BASIN" exec --pidfd-socket "$T/busy" c1 sleep 50 2>/dev/null &
+entering=$!
+inside() {
+	for p in /proc/[0-9]*; do
+		[ "$(readlink "$p/ns/pid")" != "$(readlink "/proc/$init/ns/pid")" ] || echo "$p"
+	done | wc -l
+}
+entered() { [ "$(inside)" = 2 ]; }
+if within 5 entered; then
+	run "$BASIN" exec c1 sh -c 'for p in /proc/[0-9]*; do [ "$p" = "/proc/$$" ] || readlink "$p/exe" || echo none; done'
+	is "one that has entered and waits cannot be looked into" "$OUT" $'/bin/busybox\nnone'
+else
+	fail "one that has entered and waits cannot be looked into" "none has entered"
+fi
+disown $entering $busy
+kill -KILL $entering $busy
 "$BASIN" delete -f c1
