@@ -231,9 +231,10 @@ int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 		return bsn_fail_sys(err, -r, "cannot make a channel to the container's first process");
 	run->child.channel = ends[0];
 	auto_fd int theirs = ends[1];
-	const struct bsn_list header = {
-		.channel = theirs, .keep_fds = (uint32_t)keep_fds, .wait_open = waits_open(run->plan), .old_mounts = run->old_mounts
-	};
+	const struct bsn_list header = { .channel = theirs,
+					 .keep_fds = (uint32_t)keep_fds,
+					 .wait_open = waits_open(run->plan),
+					 .old_mounts = run->old_mounts };
 	r = bsn_list_write(&run->plan->list, header, run->handles, run->plan->handle_count, &list, err);
 	auto_fd int owned = list;
 	if (r < 0)
