@@ -377,6 +377,9 @@ int bsn_variant_parse(const char *text, struct bsn_variant **ret_variant, struct
 	}
 	if (r >= 0)
 		r = check_whole(&in, variant);
+	char type[BSN_VARIANT_TYPE_MAX];
+	if (r >= 0 && bsn_variant_type(variant, type) < 0)
+		r = wrong(&in, "too long a type");
 	if (r < 0) {
 		bsn_variant_free(variant);
 		return r;

@@ -287,7 +287,7 @@ ok "check" "$BASIN" image check
 # --- a full disk ---
 mkdir "$T/small"
 mount -t tmpfs -o size=256k small "$T/small"
-refused "import on a full disk" 20 'No space left' "$BASIN" --data-root "$T/small" image import "$T/posix.tar" a:1
+refused "import on a full disk" 20 '[Nn]o space left' "$BASIN" --data-root "$T/small" image import "$T/posix.tar" a:1
 is "leaves nothing half-made" "$(find "$T/small/store/tmp" "$T/small/store/trash" "$T/small/store/layers" -mindepth 1 | wc -l)" 0
 umount "$T/small"
 

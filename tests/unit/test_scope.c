@@ -244,7 +244,9 @@ static void no_values_are_refused(void **state)
 					   "'a\\",
 					   "[1 2]",
 					   "-",
-					   "string 5" };
+					   "string 5",
+					   "(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"
+					   "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)" };
 	struct bsn_variant *variant = NULL;
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -286,5 +288,6 @@ int main(void)
 		cmocka_unit_test(texts_are_unescaped),         cmocka_unit_test(no_values_are_refused),
 		cmocka_unit_test(seconds_become_microseconds),
 	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
