@@ -52,10 +52,10 @@ static void expect_refusal(const char *path, const char *wrong)
 	struct basin_error err = { 0 };
 	bool accepted = parse(&err);
 	tried++;
-	if (!accepted && strncmp(err.text, path, strlen(path)) == 0)
+	if (!accepted && strstr(err.text, path) != NULL) /* runc's words may stand before it */
 		return;
 	print_message("%s = %s: %s%s\n", path, wrong,
-		      accepted ? "was accepted" : "the message does not begin with it: ", err.text);
+		      accepted ? "was accepted" : "the message does not name it: ", err.text);
 	failures++;
 }
 
