@@ -54,8 +54,7 @@ static void expect_refusal(const char *path, const char *wrong)
 	tried++;
 	if (!accepted && strstr(err.text, path) != NULL) /* runc's words may stand before it */
 		return;
-	print_message("%s = %s: %s%s\n", path, wrong,
-		      accepted ? "was accepted" : "the message does not name it: ", err.text);
+	print_message("%s = %s: %s%s\n", path, wrong, accepted ? "was accepted" : "the message does not name it: ", err.text);
 	failures++;
 }
 
