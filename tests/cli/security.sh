@@ -14,12 +14,21 @@ chmod 755 "$ROOTFS/bin/evil"
 before=$(sha256sum <"$BASIN")
 bundle '["evil"]'
 run "$BASIN" run -b "$B" c1
-is "/proc/self/exe as the interpreter leads nowhere" "$(sha256sum <"$BASIN")" "$before"
+is "/proc/self/exe as the interpreter leads nowhere" "$STATUS $OUT $(sha256sum <"$BASIN")" "127  $before"
 bundle '["sleep", "60"]'
 "$BASIN" create -b "$B" c1
 pid=$("$BASIN" state c1 | jq .pid)
 nok "the program in a container that waits cannot be written" sh -c "exec 9<>/proc/$pid/exe"
+like "and is no file of the host's" "$(stat -f -L -c %T "/proc/$pid/exe") $(readlink "/proc/$pid/exe")" '^tmpfs /(memfd:)?basin-child'
+exec 9<"/proc/$pid/exe"
+image=$(sha256sum <"/proc/self/fd/9")
 "$BASIN" start c1
+# Somebody inside may have kept it open until nobody runs it any more, and the kernel then lets it be opened for writing.
+within 5 sh -c "readlink /proc/$pid/exe | grep -v basin-child"
+sh -c 'echo x >>/proc/self/fd/9' 2>/dev/null
+sh -c ': >/proc/self/fd/9' 2>/dev/null
+is "nor can it afterwards" "$(sha256sum <"/proc/self/fd/9")" "$image"
+exec 9<&-
 "$BASIN" exec c1 sh -c 'while :; do for p in /proc/[0-9]*; do e=$(readlink $p/exe); case $e in *basin) echo $e;; esac; done; done' >"$T/seen" 2>/dev/null &
 watcher=$!
 for _ in $(seq 30); do "$BASIN" exec c1 true; done
