@@ -68,8 +68,8 @@ umount "$S/shared"
 
 # --- mapped ids ---
 chown 1:2 "$S/dir/file"
-mkdir "$S/dir/below"
-mount -t tmpfs below "$S/dir/below"
+mkdir "$S/dir/below" "$S/other"
+mount --bind "$S/other" "$S/dir/below" # not a tmpfs, which older kernels cannot map
 touch "$S/dir/below/file"
 OWNERS='stat -c %u:%g /vol/file /vol/below/file | xargs'
 MAPS='uidMappings: [{containerID: 0, hostID: 1000, size: 10}], gidMappings: [{containerID: 0, hostID: 2000, size: 10}]'

@@ -22,7 +22,7 @@ is "podman run -i: standard input" "$OUT" "from outside"
 if grep -qw memory /sys/fs/cgroup/cgroup.controllers; then
 	run prun --memory 64m --memory-reservation 32m --cpus 0.5 --cpu-shares 512 --pids-limit 33 --cpuset-cpus 0 $IMAGE \
 		sh -c 'cd /sys/fs/cgroup; cat memory.max memory.low cpu.max cpu.weight pids.max cpuset.cpus'
-	is "podman run with limits" "$OUT" $'67108864\n33554432\n50000 100000\n20\n33\n0'
+	is "podman run with limits" "$OUT" $'67108864\n33554432\n50000 100000\n59\n33\n0'
 	run prun --memory 24m --memory-swap 24m $IMAGE sh -c 'tail /dev/zero'
 	is "podman run: beyond its memory it is killed" "$STATUS" 137
 else

@@ -38,7 +38,7 @@ if grep -qw memory /sys/fs/cgroup/cgroup.controllers; then
 	run p exec one sh -c 'cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max'
 	is "and the limits are held" "$OUT" $'100663296\n50000 100000'
 	run p stats --no-stream --format '{{.Name}} {{.MemUsage}} {{.PIDs}}' one
-	like "podman stats" "$OUT" '^one [0-9.]+[kM]B / 100\.7MB [1-9]'
+	like "podman stats" "$OUT" '^one [0-9.]+[kM]B / [0-9.]+[MG]B [1-9]'
 else
 	skip "podman update, stats, limits" "no memory controller in the cgroup v2 tree"
 fi

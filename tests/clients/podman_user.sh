@@ -40,9 +40,9 @@ U=/home/user/t
 install -d -o user -g user $U
 install -m 644 "$T/rootfs.tar" $U/rootfs.tar
 sed 's/^\tevents_logger.*/\tevents_logger = "file"/' "$T/conf/containers.conf" >$U/containers.conf
-# u COMMAND...: as that user, in its session.
+# u COMMAND...: as that user, in its session. KillMode: what a detached container needs (slirp4netns) outlives the command, as in a login shell.
 u() {
-	timeout 180 systemd-run --quiet --user --machine user@.host --pipe --wait --collect -E CONTAINERS_CONF=$U/containers.conf -- "$@" </dev/null
+	timeout 180 systemd-run --quiet --user --machine user@.host --pipe --wait --collect -p KillMode=process -E CONTAINERS_CONF=$U/containers.conf -- "$@" </dev/null
 }
 up() {
 	u podman --log-level error "$@"
