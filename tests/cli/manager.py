@@ -20,8 +20,9 @@ def receive(sock):
 kind, path = sys.argv[1:]
 if kind == "pidfd":
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    server.bind(path)
+    server.bind(path + ".new")
     server.listen(1)
+    os.rename(path + ".new", path)  # who sees it may connect
     server.settimeout(20)
     data, fds = receive(server.accept()[0])
     with open("/proc/self/fdinfo/%d" % fds[0]) as info:
