@@ -51,8 +51,9 @@ int bsn_process_open(const struct bsn_process *process)
 {
 	struct bsn_process now;
 	auto_fd int pidfd = bsn_sys_pidfd_open(process->pid);
+	/* Older kernels say EINVAL of a number that only a session or a group still has: its leader is gone. */
 	if (pidfd < 0)
-		return pidfd;
+		return pidfd == -EINVAL ? -ESRCH : pidfd;
 	/* Compared after opening: if it is the same process now, the descriptor is its. */
 	int r = bsn_process_identify(process->pid, &now);
 	if (r < 0)
