@@ -93,7 +93,7 @@ make_tree() {
 	cp -a "$TREE"/build/debian.tar "$work/build/"
 	find "$BUILD" -maxdepth 1 -type f -perm -u+x -exec cp -a {} "$work/build/release/" \;
 	find "$BUILD/tests/unit" -maxdepth 1 -type f \( -name 'test_cgroup*' -o -name 'test_storage*' \) -exec cp -a {} "$work/build/release/tests/unit/" \; 2>/dev/null
-	for file in basin.1 cmd include Makefile; do
+	for file in doc cmd include Makefile; do
 		[ ! -e "$TREE/$file" ] || cp -a "$TREE/$file" "$work/"
 	done
 	size=$(($(du -s --block-size=1M "$work" | cut -f1) + 256))
