@@ -26,6 +26,17 @@ int bsn_open_in_root(int rootfd, const char *path, int flags, mode_t mode)
 	return bsn_sys_openat2(rootfd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
+int bsn_fd_path(int fd, char *ret_path)
+{
+	char link[32];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, ret_path, PATH_MAX - 1);
+	if (n < 0)
+		return -errno;
+	ret_path[n] = '\0';
+	return 0;
+}
+
 int bsn_read_fd(int fd, size_t max, char **ret_data, size_t *ret_length)
 {
 	char first[FIRST_READ];

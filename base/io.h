@@ -13,6 +13,9 @@
 int bsn_open_beneath(int dirfd, const char *path, int flags, mode_t mode);
 int bsn_open_in_root(int rootfd, const char *path, int flags, mode_t mode);
 
+/* Where the kernel says fd lies: a name to print or to hand on, not one to open again. Room for PATH_MAX bytes. */
+int bsn_fd_path(int fd, char *ret_path);
+
 /* Reads a whole file of at most max bytes (-EFBIG beyond). *ret_data is NUL-terminated and freed by the caller. */
 int bsn_read_fd(int fd, size_t max, char **ret_data, size_t *ret_length);
 int bsn_read_file(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_length);

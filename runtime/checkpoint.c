@@ -45,16 +45,8 @@ static void release(struct dump *dump)
 /* A path inside the container, without the links in it. */
 static int resolve(int root, const char *path, char real[PATH_MAX])
 {
-	char link[32];
 	auto_fd int fd = bsn_sys_openat2(root, path, O_PATH, 0, RESOLVE_IN_ROOT);
-	if (fd < 0)
-		return fd;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	ssize_t n = readlink(link, real, PATH_MAX - 1);
-	if (n < 0)
-		return -errno;
-	real[n] = '\0';
-	return 0;
+	return fd < 0 ? fd : bsn_fd_path(fd, real);
 }
 
 static void add_mount(struct dump *dump, const char *destination)
@@ -96,18 +88,15 @@ static int add_namespaces(struct dump *dump, struct basin_error *err)
 
 static int add_freezer(struct dump *dump, struct basin_error *err)
 {
-	char link[32];
 	char path[PATH_MAX];
 	int fd = -1;
 	int r = bsn_container_cgroup(&dump->container, &dump->state, &fd, err);
 	auto_fd int owned = fd;
 	if (r < 0 || owned < 0)
 		return r;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", owned);
-	ssize_t n = readlink(link, path, sizeof(path) - 1);
-	if (n < 0)
-		return bsn_fail_sys(err, errno, "cannot find the container's cgroup");
-	path[n] = '\0';
+	r = bsn_fd_path(owned, path);
+	if (r < 0)
+		return bsn_fail_sys(err, -r, "cannot find the container's cgroup");
 	bsn_wire_text(&dump->message, BSN_CRIU_FREEZE_CGROUP, path);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "base/sys.h"
@@ -71,23 +72,12 @@ static bool is_on_tmpfs(const struct bsn_config *config, const char *path)
 	return false;
 }
 
-static int link_of(int fd, char path[PATH_MAX])
-{
-	char link[32];
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	ssize_t n = readlink(link, path, PATH_MAX - 1);
-	if (n < 0)
-		return -errno;
-	path[n] = '\0';
-	return 0;
-}
-
 /* Where in the root fd is. */
 static const char *place_in(struct bsn_arena *arena, int root, int fd)
 {
 	char outer[PATH_MAX];
 	char inner[PATH_MAX];
-	if (link_of(root, outer) < 0 || link_of(fd, inner) < 0 || !bsn_starts_with(inner, outer))
+	if (bsn_fd_path(root, outer) < 0 || bsn_fd_path(fd, inner) < 0 || !bsn_starts_with(inner, outer))
 		return NULL;
 	return bsn_arena_strdup(arena, inner + (bsn_streq(outer, "/") ? 0 : strlen(outer)));
 }
