@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/personality.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "runtime/config_parse.h"
 
@@ -84,8 +85,11 @@ static int parse_mappings(struct bsn_config *config, const json_t *json, struct 
 		r = bsn_config_id_maps(config, json, "linux", "gidMappings", &config->gid_maps, err);
 	if (r < 0)
 		return r;
-	if (!user->given && (config->uid_maps.count > 0 || config->gid_maps.count > 0))
-		return bsn_config_wrong(err, "linux.uidMappings: needs a namespace of type \"user\" in linux.namespaces");
+	if (!user->given && (config->uid_maps.count > 0 || config->gid_maps.count > 0)) {
+		bsn_warn("linux.uidMappings, linux.gidMappings: without effect, linux.namespaces has none of type \"user\"");
+		config->uid_maps.count = 0;
+		config->gid_maps.count = 0;
+	}
 	return 0;
 }
 
@@ -193,7 +197,7 @@ static int parse_personality(struct bsn_config *config, const json_t *json, stru
 	if (r >= 0)
 		r = bsn_json_get_array(object, "linux.personality", "flags", &flags, err);
 	if (r >= 0 && json_array_size(flags) > 0)
-		r = bsn_config_wrong(err, "linux.personality.flags: the runtime-spec defines none yet");
+		bsn_warn("linux.personality.flags: without effect, the runtime-spec defines none yet");
 	if (r < 0)
 		return r;
 	config->personality_given = true;
@@ -283,6 +287,8 @@ static int parse_paths(struct bsn_config *config, const json_t *json, struct bas
 		config->mount_label = NULL;
 	if (config->cgroups_path != NULL && config->cgroups_path[0] == '\0')
 		config->cgroups_path = NULL;
+	if (r >= 0 && config->cgroups_path != NULL && strchr(config->cgroups_path, '\n') != NULL)
+		r = bsn_config_wrong(err, "linux.cgroupsPath: a cgroup's name cannot hold a newline");
 	config->rootfs_propagation = propagation;
 	return r;
 }

@@ -57,14 +57,52 @@ static int parse_idmap_option(struct bsn_config *config, const char *value, stru
 	return 0;
 }
 
-/* An option that is not in the table: ids to map, or data for the file system. */
+/* Up to the comma that ends an option as mount(2) reads them; quotes are SELinux's, "\," is overlay's. */
+static size_t data_length(const char *option)
+{
+	bool quoted = false;
+	size_t length = 0;
+	for (; option[length] != '\0' && (quoted || option[length] != ','); length++) {
+		quoted ^= option[length] == '"';
+		if (option[length] == '\\' && option[length + 1] != '\0')
+			length++;
+	}
+	return length;
+}
+
+/* Data for the file system: "size=1m,mode=700" may be one element of the array, since mount(2) takes all of them joined by commas. */
+static int parse_data(struct bsn_config *config, const char *option, struct bsn_mount *mount)
+{
+	while (*option != '\0') {
+		size_t length = data_length(option);
+		if (option[0] == '=')
+			return -EINVAL;
+		const char *one = option[length] == '\0' ? option : bsn_arena_format(config->arena, "%.*s", (int)length, option);
+		if (one == NULL)
+			return -ENOMEM;
+		if (length > 0)
+			mount->data.of[mount->data.count++] = one;
+		option += length;
+		option += *option == ',';
+	}
+	return 0;
+}
+
+static size_t data_count(const struct bsn_strings *options)
+{
+	size_t count = options->count + 1;
+	for (size_t i = 0; i < options->count; i++)
+		for (const char *at = options->of[i]; (at = strchr(at, ',')) != NULL; at++)
+			count++;
+	return count;
+}
+
+/* An option that is not in the table: ids to map, or data. */
 static int parse_other(struct bsn_config *config, const char *option, struct bsn_mount *mount)
 {
 	const char *value = strchr(option, '=');
-	if (!bsn_starts_with(option, "idmap=") && !bsn_starts_with(option, "ridmap=")) {
-		mount->data.of[mount->data.count++] = option;
-		return option[0] == '=' ? -EINVAL : 0;
-	}
+	if (!bsn_starts_with(option, "idmap=") && !bsn_starts_with(option, "ridmap="))
+		return parse_data(config, option, mount);
 	mount->idmap = true;
 	mount->idmap_recursive |= option[0] == 'r';
 	return parse_idmap_option(config, value + 1, mount);
@@ -78,7 +116,7 @@ static int parse_options(struct bsn_config *config, const json_t *json, const ch
 	if (r < 0)
 		return r;
 	if (options.count > 0) {
-		mount->data.of = bsn_arena_array(config->arena, options.count + 1, sizeof(*mount->data.of));
+		mount->data.of = bsn_arena_array(config->arena, data_count(&options), sizeof(*mount->data.of));
 		mount->propagation = bsn_arena_array(config->arena, options.count, sizeof(*mount->propagation));
 		if (mount->data.of == NULL || mount->propagation == NULL)
 			return bsn_config_no_memory(err);

@@ -164,7 +164,8 @@ static int unknown_word(const char *where, const char *found, const struct bsn_c
 {
 	auto_str struct bsn_str known = { 0 };
 	for (; words->name != NULL; words++)
-		bsn_str_addf(&known, "%s%s", known.length > 0 ? ", " : "", words->name);
+		if (words->name[0] != '\0')
+			bsn_str_addf(&known, "%s%s", known.length > 0 ? ", " : "", words->name);
 	return bsn_config_wrong(err, "%s: \"%s\" is not known, use one of %s", where, found, bsn_str_text(&known));
 }
 

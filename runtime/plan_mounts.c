@@ -146,7 +146,7 @@ static bool is_covered_later(const struct bsn_config *config, const struct bsn_m
 
 static bool is_read_only_late(const struct bsn_config *config, const struct bsn_mount *mount)
 {
-	if (mount->remount || (mount->attr_set & MOUNT_ATTR_RDONLY) == 0)
+	if ((mount->attr_set & MOUNT_ATTR_RDONLY) == 0)
 		return false;
 	const char *at = mount->destination;
 	return is_type(mount, "tmpfs") || bsn_streq(at, "/dev") || bsn_streq(at, "/dev/") || is_covered_later(config, mount);
@@ -422,7 +422,7 @@ static int plan_remount(struct bsn_plan *plan, const struct bsn_config *config, 
 	uint32_t vector = mount->data.count > 0 && count > 0 ? bsn_list_vector(&plan->list, options, count) : 0;
 	struct bsn_op *op = bsn_list_add_text(&plan->list, BSN_OP_REMOUNT, destination_of(plan, mount));
 	op->text[2] = vector;
-	plan_attributes(op, mount, false);
+	plan_attributes(op, mount, is_read_only_late(config, mount));
 	return 0;
 }
 

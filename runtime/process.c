@@ -98,7 +98,9 @@ static int open_image(struct basin_error *err)
 struct handover {
 	const struct bsn_child_start *start;
 	int image;
-	int failure; /* set by the child, read by us: the memory is shared */
+	int procs;   /* the cgroup.procs to enter first, -1: none */
+	bool began;  /* set by the child, read by us: the memory is shared */
+	int failure; /* the same */
 	char list[16];
 };
 
@@ -118,6 +120,14 @@ static void keep_capabilities(void)
 			break;
 }
 
+/* What clone3 does with CLONE_INTO_CGROUP: be there before the namespace that shows this cgroup as its root is made. */
+static int enter_cgroup(const struct handover *handover)
+{
+	if (syscall(SYS_write, handover->procs, "0", 1) < 0)
+		return -errno;
+	return handover->start->flags & CLONE_NEWCGROUP && syscall(SYS_unshare, CLONE_NEWCGROUP) < 0 ? -errno : 0;
+}
+
 static void become_child(void *data)
 {
 	struct handover *handover = data;
@@ -125,6 +135,9 @@ static void become_child(void *data)
 	char *const argv[] = { (char *)(uintptr_t) "basin-init", handover->list, NULL };
 	char *const envp[] = { NULL };
 
+	handover->began = true;
+	if (handover->procs >= 0 && (handover->failure = -enter_cgroup(handover)) != 0)
+		_exit(127);
 	fcntl(start->list, F_SETFD, 0);
 	fcntl(start->channel, F_SETFD, 0);
 	for (size_t i = 0; i < start->pass_count; i++)
@@ -151,9 +164,28 @@ static int cloned(struct bsn_child *child, const struct handover *handover, long
 	return bsn_fail_sys(err, handover->failure, "cannot execute the child program");
 }
 
+/*
+ * Since a mending of cgroup.kill (Linux 6.14, and stable ones from 5.15 on) the kernel holds the caller's cgroup against the one that clone3
+ * goes into: where one of them was killed once and the other was not, it ends the child before its first instruction. Such a child is
+ * made again, outside, and goes in by itself.
+ */
+static long clone_again(struct clone_args *args, struct handover *handover, int *pidfd, void *stack)
+{
+	siginfo_t info;
+	bsn_sys_waitid_pidfd(*pidfd, &info, WEXITED);
+	bsn_own_close(pidfd);
+	*pidfd = -1;
+	auto_fd int procs = bsn_sys_openat((int)args->cgroup, "cgroup.procs", O_WRONLY, 0);
+	if (procs < 0)
+		return procs;
+	handover->procs = procs;
+	args->flags &= ~(uint64_t)(CLONE_INTO_CGROUP | CLONE_NEWCGROUP);
+	return bsn_clone_shared(args, stack, STACK_SIZE, become_child, handover);
+}
+
 int bsn_child_start(const struct bsn_child_start *start, struct bsn_child *child, struct basin_error *err)
 {
-	struct handover handover = { .start = start };
+	struct handover handover = { .start = start, .procs = -1 };
 	int pidfd = -1;
 	struct clone_args args = {
 		.flags = start->flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
@@ -172,6 +204,8 @@ int bsn_child_start(const struct bsn_child_start *start, struct bsn_child *child
 	/* One is enough: we sleep until the child has left it, and there are no threads. */
 	static _Alignas(16) unsigned char stack[STACK_SIZE];
 	long pid = bsn_clone_shared(&args, stack, sizeof(stack), become_child, &handover);
+	if (pid > 0 && !handover.began && start->cgroup >= 0)
+		pid = clone_again(&args, &handover, &pidfd, stack);
 	return cloned(child, &handover, pid, pidfd, err);
 }
 

@@ -56,7 +56,7 @@ int op_root(struct child *child, const struct bsn_op *op)
 	int r = sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, 0, 0, op->number[0]);
 	/* Hooks look for the root at its own path; where that cannot be reached from this user namespace, any place serves. */
 	int at = r < 0 || path == NULL ? -ENOENT : sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
-	if (r >= 0 && at < 0)
+	if (r >= 0 && at < 0 && at != -ENOTDIR)
 		at = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
 	if (r >= 0)
 		r = at < 0 ? at : sys_attach(tree, at);

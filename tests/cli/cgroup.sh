@@ -112,3 +112,17 @@ if grep -qw memory /sys/fs/cgroup/cgroup.controllers; then
 	gone c
 fi
 kill %1
+
+# --- where the kernel ends a clone into another cgroup ---
+# Some kernels compare how often the caller's cgroup was killed as a whole with the target's.
+mkdir "$BASIN_CGROUP_ROOT/once"
+echo 1 >"$BASIN_CGROUP_ROOT/once/cgroup.kill"
+make_bundle "$T/again" '.process.args = ["sh", "-c", "cut -d: -f3 /proc/self/cgroup | tail -1; exit 3"]'
+inside() { (echo 0 >"$BASIN_CGROUP_ROOT/once/cgroup.procs" && "$@"); }
+run inside "$BASIN" run -b "$T/again" k
+is "a caller whose cgroup was killed once can run a container" "$STATUS $OUT" "3 /"
+started c .
+run inside "$BASIN" exec c cut -d: -f3 /proc/self/cgroup
+is "and exec in one" "$STATUS ${OUT##*$'\n'}" "0 /"
+is "which is where it belongs" "$(inside "$BASIN" exec c cat /sys/fs/cgroup/cgroup.procs | wc -l)" 2
+gone c

@@ -130,6 +130,18 @@ for kind in private slave shared; do
 	is "rootfsPropagation $kind runs" "$STATUS" 0
 done
 
+# --- options as other runtimes take them ---
+try 'grep " /two " /proc/self/mountinfo | cut -d" " -f6-' '.mounts += [{destination: "/two", type: "tmpfs", source: "two", options: ["size=1m,mode=700", "nosuid", ",nr_inodes=9,"]}]'
+is "several of the file system's options may be one element" "$OUT" "rw,nosuid,relatime - tmpfs two rw,size=1024k,nr_inodes=9,mode=700"
+try 'grep " /dev " /proc/self/mountinfo | cut -d" " -f6; ls /dev/null' '.mounts += [{destination: "/dev", type: "tmpfs", source: "x", options: ["remount", "ro"]}]'
+is "a /dev that is made read-only by a remount still gets its devices" "$OUT" "ro
+/dev/null"
+try 'true' '.linux.uidMappings = [{containerID: 0, hostID: 1000, size: 10}] | .linux.personality = {domain: "LINUX", flags: ["X"]}'
+is "what has no effect" "$STATUS" 0
+like "is said to have none" "$ERR" "linux.uidMappings.*without effect.*linux.personality.flags: without effect"
+make_bundle "$T/b1" '.root.path = "/etc/passwd"'
+refused "a root that is a file" 1 '"/etc/passwd": not a directory' "$BASIN" run -b "$T/b1" c1
+
 # --- masked, read-only, devices ---
 try 'touch /x' '.root.readonly = true'
 like "a read-only root" "$ERR" "Read-only"

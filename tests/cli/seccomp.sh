@@ -179,3 +179,9 @@ for way in i386 x32; do
 		is "a call of $way under a profile for 64 bits kills" "$free:$STATUS" "$free:159"
 	fi
 done
+
+# --- a filter that lets nothing through, not even the end ---
+profile '["true"]' '{"defaultAction": "SCMP_ACT_ERRNO"}'
+run timeout 20 "$BASIN" run -b "$B" c1
+is "a filter that denies every call ends the container" "$STATUS" 132
+is "and leaves nothing" "$("$BASIN" list -q)" ""
