@@ -242,8 +242,10 @@ static int parse_unified(struct bsn_cgroup_resources *resources, const json_t *j
 				"not the form CONTROLLER.VALUE `%s`",
 				path, file, file);
 		if (bsn_starts_with(file, "cgroup.") && !bsn_starts_with(file, "cgroup.max."))
-			return bsn_config_wrong(err, "%s.unified[\"%s\"]: no resource; it would move or end processes, or change the cgroup itself",
-						path, file);
+			return bsn_config_wrong(
+				err,
+				"%s.unified[\"%s\"]: no resource; it would move or end processes, or change the cgroup itself",
+				path, file);
 		struct bsn_cgroup_unified *unified = &resources->unified[resources->unified_count++];
 		unified->file = strdup(file);
 		unified->value = strdup(json_string_value(value));
