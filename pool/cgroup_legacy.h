@@ -4,7 +4,7 @@
  *
  * A container's cgroup is in the v2 tree on such a host too: it is killed, frozen, filtered and counted there. A hierarchy of version 1
  * is joined only for a controller that the config, or a later update, asks something of; and all of them where the config names the place
- * (linux.cgroupsPath), since whoever names it looks for it in each. What is joined for a container are
+ * (linux.cgroupsPath), since whoever names it looks for it in each, or mounts them into a user namespace, which cannot do so itself. What is joined for a container are
  * its places: one directory in each of those hierarchies. They are made by a step, which keeps them as text; each carries the container's
  * mark in an extended attribute, and removing takes nothing that lacks it.
  *

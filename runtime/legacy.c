@@ -2,6 +2,7 @@
 #include "runtime/legacy.h"
 
 #include <linux/capability.h>
+#include <string.h>
 
 #include "base/sys.h"
 #include "runtime/config_parse.h"
@@ -40,10 +41,26 @@ static const json_t *resources_of(const struct bsn_config *config)
 	return json_object_get(json_object_get(config->json, "linux"), "resources");
 }
 
+/*
+ * Whether the container belongs in every hierarchy: one that names its cgroup is looked for in each; and one that has a user namespace, no
+ * cgroup namespace, and a mount of version 1's type, could never mount a hierarchy itself: it has those that it is shown.
+ */
+static bool wants_all(const struct bsn_config *config)
+{
+	if (config->cgroups_path != NULL)
+		return true;
+	if (!config->namespaces[BSN_NS_USER].given || config->namespaces[BSN_NS_CGROUP].given)
+		return false;
+	for (size_t i = 0; i < config->mount_count; i++)
+		if (!config->mounts[i].bind && config->mounts[i].type != NULL && strcmp(config->mounts[i].type, "cgroup") == 0)
+			return true;
+	return false;
+}
+
 /* Whether there is anything but a denial of all devices, which everybody writes. */
 static bool asks(const struct bsn_config *config, const json_t *resources)
 {
-	if (config->cgroups_path != NULL)
+	if (wants_all(config))
 		return true;
 	for (size_t i = 0; i < config->resources.device_count; i++)
 		if (config->resources.devices[i].allow)
@@ -69,8 +86,7 @@ int bsn_legacy_prepare(struct bsn_run *run, struct basin_error *err)
 	if (r >= 0)
 		bsn_legacy_read_devices(v2->devices, v2->device_count, &wish);
 	if (r >= 0)
-		r = bsn_legacy_find(config->cgroups_path != NULL ? ~0u : wish.mask, config->cgroups_path, run->options->id,
-				    &run->legacy, err);
+		r = bsn_legacy_find(wants_all(config) ? ~0u : wish.mask, config->cgroups_path, run->options->id, &run->legacy, err);
 	run->legacy_writes = wish.writes;
 	if (r >= 0)
 		bsn_cgroup_resources_restrict(v2, ~bsn_legacy_unified(bsn_legacy_mask(&run->legacy)));

@@ -67,6 +67,16 @@ like "as their roots" "$OUT" ':pids:/[[:space:]]'
 like "and version 2" "$OUT" 'unified'
 like "read-only as the config says" "$ERR" 'Read-only'
 
+USERS='.linux.uidMappings = [{containerID: 0, hostID: 0, size: 65536}] | .linux.gidMappings = .linux.uidMappings | .linux.namespaces += [{type: "user"}]'
+SHOW='.process.args = ["sh", "-c", "ls /sys/fs/cgroup; cat /sys/fs/cgroup/pids/cgroup.procs"]'
+config "$USERS | $SHOW | .linux.namespaces |= map(select(.type != \"cgroup\"))"
+run "$BASIN" run -b "$B" "$ID"
+like "a user namespace without a cgroup namespace has those that it mounts" "$OUT" '^(.*[[:space:]])?memory[[:space:]](.*[[:space:]])?pids[[:space:]](.*[[:space:]])?unified[[:space:]].*1$'
+config "$USERS | $SHOW"
+run "$BASIN" run -b "$B" "$ID"
+nok "with one it is only where it asked for something" grep -q pids <<<"$OUT"
+is "they leave none" "$(places)" ""
+
 config '.linux.resources += {pids: {limit: 3}} | .process.args = ["sh", "-c", "for i in 1 2 3 4 5 6; do sleep 5 & done; echo all"]'
 run "$BASIN" run -b "$B" "$ID"
 nok "a limit of tasks holds" test "$OUT" = all

@@ -45,6 +45,9 @@ like "without a terminal here it has the config's size" "$OUT" "30 100"
 make_bundle "$B" '.process.terminal = true | .process.args = ["sh", "-c", "read line; echo got $line"]'
 TYPED=$'words\n' run on_terminal "$BASIN" run -b "$B" c1
 like "what is typed reaches it" "$OUT" "got words"
+make_bundle "$B" '.process.terminal = true | .process.args = ["sh", "-c", "timeout 5 cat; echo ended $?"]'
+TYPED=$'ahead\n\x04' run on_terminal sh -c 'sleep 1.2; exec "$0" run -b "$1" c1' "$BASIN" "$B"
+is "typed ahead, the end of input is one" "$(grep -a -v '^ahead$' <<<"$OUT")" "ended 0"
 make_bundle "$B" '.process.terminal = true | .process.args = ["sh", "-c", "trap \"echo interrupted; exit 5\" INT; sleep 30 & wait"]'
 TYPED=$'\x03' run on_terminal "$BASIN" run -b "$B" c1
 like "control-C is a signal in the container" "$OUT" "interrupted"
