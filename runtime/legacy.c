@@ -86,7 +86,8 @@ int bsn_legacy_prepare(struct bsn_run *run, struct basin_error *err)
 	if (r >= 0)
 		bsn_legacy_read_devices(v2->devices, v2->device_count, &wish);
 	if (r >= 0)
-		r = bsn_legacy_find(wants_all(config) ? ~0u : wish.mask, config->cgroups_path, run->options->id, &run->legacy, err);
+		r = bsn_legacy_find(wants_all(config) ? ~0u : wish.mask, config->cgroups_path, run->options->id, &run->legacy,
+				    err);
 	run->legacy_writes = wish.writes;
 	if (r >= 0)
 		bsn_cgroup_resources_restrict(v2, ~bsn_legacy_unified(bsn_legacy_mask(&run->legacy)));
