@@ -60,7 +60,7 @@ MULTIARCH := $(shell $(CC) -print-multiarch)
 MUSL      ?= $(if $(SAN)$(COV),,$(shell command -v musl-gcc))
 MUSL_DIR  := /usr/lib/$(subst gnu,musl,$(MULTIARCH))
 HOT_CC    := $(or $(MUSL),$(CC))
-HOT_BEGIN := $(if $(MUSL),-static -nostartfiles -Wl$(comma)-pie$(comma)--no-dynamic-linker$(comma)-z$(comma)text $(addprefix $(MUSL_DIR)/,rcrt1.o crti.o),$(STATIC))
+HOT_BEGIN := $(if $(MUSL),-static -nostartfiles -Wl$(comma)-pie$(comma)--no-dynamic-linker$(comma)-z$(comma)text $(foreach f,malloc calloc realloc free,-Wl$(comma)--wrap=$f) $(addprefix $(MUSL_DIR)/,rcrt1.o crti.o),$(STATIC))
 HOT_END   := $(if $(MUSL),$(B)/libhot.a $(MUSL_DIR)/crtn.o)
 
 PROGRAMS := $(B)/basin $(B)/basin-manage $(B)/basin-monitor $(B)/basin-systemd

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "base/json_memory.h"
+#include "base/json_seed.h"
 #include "base/str.h"
 
 #define JSON_MAX ((size_t)16 * 1024 * 1024)
@@ -54,7 +54,7 @@ static json_t *parse_with_big_integers(const char *text, size_t length, json_err
 int bsn_json_parse(const char *text, size_t length, const char *name, json_t **ret_json, struct basin_error *err)
 {
 	json_error_t problem;
-	bsn_json_memory();
+	bsn_json_seed();
 	if (length > JSON_MAX)
 		return bsn_fail(err, BASIN_USAGE, EFBIG, "\"%s\" is larger than 16 MiB", name);
 	json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);

@@ -53,6 +53,7 @@ void bsn_run_release(struct bsn_run *run)
 	free(run->scope_owned);
 	free(run->scope_cgroup);
 	bsn_scope_release(&run->holder);
+	bsn_net_ahead_release(&run->net_ahead);
 	bsn_own_close(&run->cgroup);
 	bsn_own_close(&run->process);
 	bsn_own_close(&run->console);
@@ -161,6 +162,8 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 		r = bsn_idmap_default(run->config, err);
 	if (r < 0)
 		return r;
+	if (!run->restored)
+		bsn_net_ahead_begin(&run->net_ahead, run->config);
 	if (run->config->process.terminal && options->console_socket == NULL && run->create)
 		return bsn_fail(err, BASIN_USAGE, EINVAL,
 				"process.terminal: cannot allocate tty if basin will detach without setting console socket: use "
@@ -199,6 +202,7 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 		.init = options->init,
 		.rootfs_given = options->rootfs_fd >= 0,
 		.legacy = &run->legacy,
+		.network_ahead = run->net_ahead.begun,
 		.moved = bsn_run_may_be_moved(run),
 	};
 	return bsn_plan_make(&request, &run->plan, err);
@@ -282,6 +286,13 @@ static int take_successor(struct bsn_run *run, struct basin_error *err)
 	return run->child.pidfd < 0 ? bsn_fail_sys(err, -run->child.pidfd, "cannot hold the container's first process") : 0;
 }
 
+/* Before the channel is followed: a child that has ended has said on it why. */
+static int tell(const struct bsn_run *run, uint32_t type, int fd, struct basin_error *err)
+{
+	int r = bsn_child_send(run->child.channel, type, fd, err);
+	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
+}
+
 /* Limits that take privileges of the host, which a process in a user namespace has not. */
 static int set_limits(const struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err)
 {
@@ -345,7 +356,13 @@ static int go(struct bsn_run *run, const struct bsn_process_config *process, str
 		r = move_devices(run, err);
 	if (r >= 0)
 		r = enter_resctrl(run, err);
-	return r < 0 ? r : bsn_child_send(run->child.channel, BSN_MESSAGE_GO, -1, err);
+	return r < 0 ? r : tell(run, BSN_MESSAGE_GO, -1, err);
+}
+
+static int give_network(struct bsn_run *run, struct basin_error *err)
+{
+	auto_fd int fd = bsn_net_ahead_take(&run->net_ahead, err);
+	return fd < 0 ? fd : tell(run, BSN_MESSAGE_NETWORK, fd, err);
 }
 
 /* --- the ladder --- */
@@ -486,6 +503,8 @@ int bsn_run_enter(struct bsn_run *run, const struct bsn_process_config *process,
 				      err);
 	if (r >= 0 && run->plan->waits_go)
 		r = go(run, process, err);
+	if (r >= 0 && run->plan->network)
+		r = give_network(run, err);
 	if (r >= 0)
 		bsn_debug("child process in init(): pid %d", (int)run->child.pid);
 	return r;

@@ -5,6 +5,7 @@
 
 #include "pool/cgroup_legacy.h"
 #include "runtime/container.h"
+#include "runtime/net_ahead.h"
 #include "runtime/plan.h"
 #include "runtime/process.h"
 #include "runtime/scope.h"
@@ -13,7 +14,8 @@ struct bsn_run {
 	const struct bsn_create_options *options;
 	const char *console_socket;
 	const char *pidfd_socket;
-	bool create; /* the child waits on the start socket */
+	bool create;   /* the child waits on the start socket */
+	bool restored; /* its processes come from a checkpoint, with their namespaces */
 	struct bsn_container container;
 	struct bsn_config *config;
 	char *config_text;
@@ -33,8 +35,9 @@ struct bsn_run {
 	struct bsn_legacy legacy; /* where it is in hierarchies of version 1 (runtime/legacy.h) */
 	struct bsn_legacy_writes legacy_writes;
 	char *legacy_text; /* as it is recorded; NULL: nowhere */
-	int *handles;      /* one for each of the plan's */
-	int process;       /* exec: the pidfd of the container's init */
+	struct bsn_net_ahead net_ahead;
+	int *handles; /* one for each of the plan's */
+	int process;  /* exec: the pidfd of the container's init */
 	struct bsn_child child;
 	int console;     /* the terminal's master; -1: none */
 	int notify;      /* the payload's reports; -1: nobody wants them, or not yet */
@@ -48,7 +51,7 @@ struct bsn_run {
 #define BSN_RUN_INIT                                                                                                             \
 	{                                                                                                                        \
 		.container = BSN_CONTAINER_INIT, .cgroup = -1, .process = -1, .console = -1, .notify = -1, .listener = -1,       \
-		.child = BSN_CHILD_INIT, .holder = BSN_SCOPE_HOLDER_INIT                                                         \
+		.child = BSN_CHILD_INIT, .holder = BSN_SCOPE_HOLDER_INIT, .net_ahead = BSN_NET_AHEAD_INIT                        \
 	}
 void bsn_run_release(struct bsn_run *run);
 #define auto_run __attribute__((cleanup(bsn_run_release)))

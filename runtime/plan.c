@@ -51,13 +51,15 @@ static bool is_joined(const struct bsn_config *config, enum bsn_namespace kind)
 }
 
 /* clone3 makes these; a cgroup namespace is made by the child, once it is in the cgroup that becomes its root. */
-static uint64_t clone_flags(const struct bsn_config *config)
+static uint64_t clone_flags(const struct bsn_plan_request *request)
 {
+	const struct bsn_config *config = request->config;
 	uint64_t flags = 0;
 	for (int kind = 0; kind < BSN_NAMESPACES; kind++)
 		if (kind != BSN_NS_CGROUP && kind != BSN_NS_TIME && is_new(config, kind))
 			flags |= (uint64_t)bsn_namespace_flag(kind);
-	return flags;
+	/* Joined when it is made. */
+	return request->network_ahead ? flags & ~(uint64_t)CLONE_NEWNET : flags;
 }
 
 static bool joins_any(const struct bsn_config *config)
@@ -149,7 +151,7 @@ static void plan_become_root(struct bsn_plan *plan, const struct bsn_config *con
 static void plan_entry(struct bsn_plan *plan, const struct bsn_plan_request *request)
 {
 	const struct bsn_config *config = request->config;
-	uint64_t flags = clone_flags(config);
+	uint64_t flags = clone_flags(request);
 	bool user = config->namespaces[BSN_NS_USER].given;
 
 	plan->new_user = is_new(config, BSN_NS_USER);
@@ -175,8 +177,9 @@ static void plan_entry(struct bsn_plan *plan, const struct bsn_plan_request *req
 	bsn_list_add(&plan->list, BSN_OP_SESSION);
 	if (!request->no_new_keyring)
 		bsn_plan_keyring(plan, &config->process, request->id, user ? KEYRING_OF_OTHERS : KEYRING_OF_OURS);
+	plan->network = request->network_ahead;
 	if (is_new(config, BSN_NS_NETWORK))
-		bsn_list_add(&plan->list, BSN_OP_LOOPBACK);
+		bsn_list_add(&plan->list, plan->network ? BSN_OP_NETWORK : BSN_OP_LOOPBACK);
 	if (config->hostname != NULL)
 		bsn_list_add_text(&plan->list, BSN_OP_HOSTNAME, config->hostname);
 	if (config->domainname != NULL)

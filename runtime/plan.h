@@ -50,6 +50,7 @@ struct bsn_plan_request {
 	bool init;
 	bool rootfs_given;               /* the caller has a detached root */
 	const struct bsn_legacy *legacy; /* its places in version 1; NULL: none */
+	bool network_ahead;              /* its new network namespace is being made (runtime/net_ahead.h) */
 	bool moved;                      /* it may have to be moved into its cgroup, where it could not be cloned into it */
 };
 
@@ -62,6 +63,7 @@ struct bsn_plan {
 	bool new_user;
 	bool user;       /* a user namespace is involved */
 	bool waits_go;   /* the parent writes maps and limits, moves it into cgroups of version 1, then sends GO */
+	bool network;    /* the child waits for NETWORK */
 	bool hooks;      /* the child will send HOOKS */
 	bool console;    /* the child will send CONSOLE */
 	bool ready;      /* the child will send READY */

@@ -263,6 +263,7 @@ int bsn_container_restore(const struct bsn_runtime *runtime, const struct bsn_cr
 	auto_run struct bsn_run run = BSN_RUN_INIT;
 	__attribute__((cleanup(release))) struct restore restore = { .run = &run, .options = criu, .images = -1, .work = -1 };
 	run.options = options;
+	run.restored = true;
 	int r = bsn_run_prepare(&run, runtime, err);
 	if (r >= 0 && detach && run.config->process.terminal && options->console_socket == NULL)
 		r = bsn_fail(err, BASIN_USAGE, EINVAL, "process.terminal is true: restore --detach needs --console-socket");

@@ -98,7 +98,7 @@ void path_forget(struct child *child);
 typedef int operation(struct child *child, const struct bsn_op *op);
 
 operation op_proc, op_wait_go, op_join, op_join_process, op_time, op_fork, op_unshare, op_become_root, op_hostname, op_domainname,
-	op_sysctl, op_proc_write, op_loopback;                                              /* namespace.c */
+	op_sysctl, op_proc_write, op_network, op_loopback;                                  /* namespace.c */
 operation op_mount, op_attach, op_remount, op_unmount, op_directory, op_mask, op_read_only; /* mount.c, attach.c, mask.c */
 operation op_propagate, op_root, op_root_propagate, op_hide, op_pivot, op_chroot, op_chdir; /* root.c */
 operation op_device, op_null, op_devices, op_symlink, op_console;                           /* device.c, console.c */

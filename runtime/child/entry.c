@@ -33,6 +33,7 @@ static const struct row operations[BSN_OP_CODES] = {
 	[BSN_OP_RLIMIT] = { op_rlimit, "cannot set the limit" },
 	[BSN_OP_SESSION] = { op_session, "cannot begin a session" },
 	[BSN_OP_KEYRING] = { op_keyring, "cannot make a session keyring" },
+	[BSN_OP_NETWORK] = { op_network, "cannot join the new network namespace" },
 	[BSN_OP_LOOPBACK] = { op_loopback, "cannot bring up the loopback interface" },
 	[BSN_OP_PROPAGATE] = { op_propagate, "cannot change the propagation of mounts" },
 	[BSN_OP_ROOT] = { op_root, "cannot attach the root file system at" },

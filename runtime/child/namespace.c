@@ -146,6 +146,18 @@ int op_proc_write(struct child *child, const struct bsn_op *op)
 	return r < 0 ? fail(child, r, "cannot set ", op_text(child, op, 2), " to ", op_text(child, op, 1)) : 0;
 }
 
+int op_network(struct child *child, const struct bsn_op *op)
+{
+	int fd = -1;
+	(void)op;
+	int r = expect_message(child->channel, BSN_MESSAGE_NETWORK, &fd);
+	if (r >= 0)
+		r = (int)SYS2(setns, fd, CLONE_NEWNET);
+	if (fd >= 0)
+		sys_close(fd);
+	return r;
+}
+
 int op_loopback(struct child *child, const struct bsn_op *op)
 {
 	struct {

@@ -82,6 +82,7 @@ enum bsn_op_code {
 	BSN_OP_RLIMIT,      /* N0 resource, N1 soft, N2 hard, T0 name */
 	BSN_OP_SESSION,     /* setsid */
 	BSN_OP_KEYRING,     /* T0 name; N0 the permissions it gets, 0: as it is */
+	BSN_OP_NETWORK,     /* waits for NETWORK, whose descriptor is the network namespace to join */
 	BSN_OP_LOOPBACK,    /* the interface lo of a new network namespace goes up */
 	/* --- mounts; destinations are resolved inside the root --- */
 	BSN_OP_PROPAGATE, /* N0 MS_ flags, on "/" */
@@ -169,6 +170,7 @@ enum bsn_message_type {
 	BSN_MESSAGE_NONE,
 	BSN_MESSAGE_FORKED,
 	BSN_MESSAGE_GO,
+	BSN_MESSAGE_NETWORK,
 	BSN_MESSAGE_HOOKS,
 	BSN_MESSAGE_HOOKS_DONE,
 	BSN_MESSAGE_CONSOLE,
