@@ -127,11 +127,15 @@ static int look_at_locked(struct bsn_reconcile *reconcile, const char *name)
 	return is_frozen(reconcile->basin, env) ? bsn_reconcile_find(reconcile, "environment", name, "thaw", thaw) : 0;
 }
 
+/* Who made or removed it has died. What it was just starting has its descriptors, the lock among them, until it executes. */
+#define DEAD_LOCK_MS 5000
+
 static int look_at(const struct bsn_env *env, void *data)
 {
 	struct bsn_reconcile *reconcile = data;
 	auto_fd int lock = -1;
-	int r = bsn_env_lock(reconcile->basin, env->name, 0, &lock, NULL);
+	bool abandoned = !bsn_streq(env->state, BSN_ENV_READY) && !env->owned;
+	int r = bsn_env_lock(reconcile->basin, env->name, abandoned ? DEAD_LOCK_MS : 0, &lock, NULL);
 	if (r < 0)
 		return r == -EBUSY ? 0 : r; /* somebody is at it */
 	r = look_at_locked(reconcile, env->name);
