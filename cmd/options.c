@@ -61,7 +61,8 @@ static int take_value(struct cmd_run *run, const char *shown, const char *attach
 	if (attached == NULL && run->at < run->argc)
 		attached = run->argv[run->at++];
 	if (attached == NULL) {
-		cmd_usage(run, "%s needs a value", shown);
+		/* runc's words: podman learns from them whether a runtime knows the flag. */
+		cmd_usage(run, "flag needs an argument: %s", shown);
 		return -1;
 	}
 	*ret_value = attached;

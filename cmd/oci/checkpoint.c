@@ -8,23 +8,12 @@
 #include "cmd/commands.h"
 #include "cmd/program.h"
 
-enum {
-	PARENT_PATH = CMD_CRIU_LAST,
-	LEAVE_RUNNING,
-	TCP_SKIP_IN_FLIGHT,
-	LINK_REMAP,
-	STATUS_FD,
-	PAGE_SERVER,
-	PRE_DUMP,
-	NETWORK_LOCK
-};
+enum { LEAVE_RUNNING = CMD_CRIU_LAST, TCP_SKIP_IN_FLIGHT, STATUS_FD, PAGE_SERVER, PRE_DUMP, NETWORK_LOCK };
 
 static const struct cmd_option options[] = {
 	CMD_CRIU_OPTIONS,
-	{ PARENT_PATH, "parent-path", 0, "DIR", "images of an earlier --pre-dump, relative to --image-path" },
 	{ LEAVE_RUNNING, "leave-running", 0, NULL, "let the container go on" },
 	{ TCP_SKIP_IN_FLIGHT, "tcp-skip-in-flight", 0, NULL, "leave TCP connections that are being made out" },
-	{ LINK_REMAP, "link-remap", 0, NULL, "link unlinked files back where that is possible" },
 	{ STATUS_FD, "status-fd", 0, "FD", "write a NUL there once the pages of --lazy-pages can be had" },
 	{ PAGE_SERVER, "page-server", 0, "ADDRESS:PORT", "send memory there" },
 	{ PRE_DUMP, "pre-dump", 0, NULL, "write memory only, and let the container go on" },
@@ -73,6 +62,12 @@ int cmd_criu_option(struct cmd_run *run, int option, const char *value, struct b
 	case CMD_CRIU_LAZY_PAGES:
 		criu->lazy_pages = true;
 		return 0;
+	case CMD_CRIU_LINK_REMAP:
+		criu->link_remap = true;
+		return 0;
+	case CMD_CRIU_PARENT_PATH:
+		criu->parent_path = value;
+		return 0;
 	default:
 		return 1;
 	}
@@ -82,17 +77,11 @@ static int set_option(struct cmd_run *run, int option, const char *value, struct
 {
 	char *end;
 	switch (option) {
-	case PARENT_PATH:
-		criu->parent_path = value;
-		return 0;
 	case LEAVE_RUNNING:
 		criu->leave_running = true;
 		return 0;
 	case TCP_SKIP_IN_FLIGHT:
 		criu->tcp_skip_in_flight = true;
-		return 0;
-	case LINK_REMAP:
-		criu->link_remap = true;
 		return 0;
 	case STATUS_FD:
 		criu->status_fd = (int)strtol(value, &end, 10);

@@ -16,6 +16,8 @@ enum {
 	CMD_CRIU_EMPTY_NS,
 	CMD_CRIU_AUTO_DEDUP,
 	CMD_CRIU_LAZY_PAGES,
+	CMD_CRIU_LINK_REMAP,
+	CMD_CRIU_PARENT_PATH,
 	CMD_CRIU_LAST
 };
 
@@ -29,8 +31,10 @@ enum {
 		{ CMD_CRIU_MANAGE_CGROUPS_MODE, "manage-cgroups-mode", 0, "MODE", "soft, full, strict or ignore" },              \
 		{ CMD_CRIU_EMPTY_NS, "empty-ns", 0, "network", "make the namespace, but not what was in it (always so)" },       \
 		{ CMD_CRIU_AUTO_DEDUP, "auto-dedup", 0, NULL, "keep each page of memory once" },                                 \
+		{ CMD_CRIU_LAZY_PAGES, "lazy-pages", 0, NULL, "move memory when it is asked for" },                              \
+		{ CMD_CRIU_LINK_REMAP, "link-remap", 0, NULL, "link unlinked files back where that is possible" },               \
 	{                                                                                                                        \
-		CMD_CRIU_LAZY_PAGES, "lazy-pages", 0, NULL, "move memory when it is asked for"                                   \
+		CMD_CRIU_PARENT_PATH, "parent-path", 0, "DIR", "images of an earlier --pre-dump, relative to --image-path"       \
 	}
 
 /* 0, -1 (reported), or 1 for an option that is not one of these. */

@@ -17,8 +17,25 @@ ok "-h" "$BASIN" run -h
 refused "an unknown command" 1 'unknown command "frobnicate"' "$BASIN" frobnicate
 refused "an unknown global flag" 1 'unknown option "--frobnicate"' "$BASIN" --frobnicate list
 refused "an unknown flag of a command" 1 'list: unknown option "-z"' "$BASIN" list -z
-refused "a flag that lacks its value" 1 '--root needs a value' "$BASIN" --root
+refused "a flag that lacks its value" 1 'flag needs an argument: --root' "$BASIN" --root
+refused "a command's, which is how podman asks whether it can restore into pods" 1 'flag needs an argument' "$BASIN" restore --lsm-mount-context
 refused "a noun's unknown command" 2 'env: "frobnicate" is not one of its commands' "$BASIN" env frobnicate
+
+# What containerd (go-runc), conmon, podman, CRI-O and buildah call; --help behind it all asks whether it is understood.
+ROOTED=("$BASIN" --root "$T/run" --debug --log "$T/run/log" --log-format json --systemd-cgroup --rootless=false)
+IMAGES=(--image-path i --work-path w --tcp-established --ext-unix-sk --shell-job --file-locks --manage-cgroups-mode soft --empty-ns network --lazy-pages --parent-path ../p --link-remap)
+ok "create, as engines call it" "${ROOTED[@]}" create --bundle b --pid-file p --console-socket s --no-pivot --no-new-keyring --preserve-fds 2 --help
+ok "run" "${ROOTED[@]}" run --bundle b --detach --pid-file p --keep --help
+ok "exec" "${ROOTED[@]}" exec --process p --console-socket s --detach --pid-file f --preserve-fds 1 --help
+ok "kill" "${ROOTED[@]}" kill --all -a --help
+ok "delete" "${ROOTED[@]}" delete --force --help
+ok "events" "${ROOTED[@]}" events --interval=5s --stats --help
+ok "ps" "${ROOTED[@]}" ps --format json --help
+ok "update" "${ROOTED[@]}" update --resources - --help
+ok "checkpoint" "${ROOTED[@]}" checkpoint "${IMAGES[@]}" --page-server 127.0.0.1:1 --status-fd 3 --leave-running --pre-dump --help
+ok "restore" "${ROOTED[@]}" restore "${IMAGES[@]}" --detach --pid-file p --console-socket s --no-pivot --no-new-keyring -no-subreaper --bundle b --tcp-close \
+	--lsm-mount-context=x --lsm-profile=selinux:y --help
+
 ok "--systemd-cgroup" "$BASIN" --systemd-cgroup list
 ok "--cgroup-manager systemd" "$BASIN" --cgroup-manager=systemd list
 refused "--cgroup-manager of an unknown kind" 1 '"x" is none of cgroupfs, systemd, disabled' "$BASIN" --cgroup-manager x list
