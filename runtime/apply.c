@@ -210,10 +210,14 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 
 /* --- the child's start --- */
 
-/* An ordinary user may not move a process from one part of the tree to another, nor clone one there; systemd may. */
+/*
+ * An ordinary user may not move a process from one part of the tree to another, nor clone one there; systemd may. And where a new container is to be
+ * a single process, there is no room for it beside the helper that holds the scope; who is moved is not refused for that.
+ */
 bool bsn_run_may_be_moved(const struct bsn_run *run)
 {
-	return (run->scope != NULL || run->container.runtime->cgroup_manager == BSN_SYSTEMD) && !bsn_facts_host_root();
+	bool alone = run->options != NULL && run->config->resources.pids_max == 1;
+	return (run->scope != NULL || run->container.runtime->cgroup_manager == BSN_SYSTEMD) && (alone || !bsn_facts_host_root());
 }
 
 /*
@@ -252,7 +256,8 @@ int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 		.pass_count = run->plan->handle_count,
 	};
 	r = bsn_child_start(&start, &run->child, err);
-	if ((r == -EACCES || r == -EPERM) && run->scope != NULL && run->plan->waits_go && start.cgroup >= 0) {
+	bool refused = r == -EACCES || r == -EPERM || (r == -EAGAIN && run->holder.pid > 0);
+	if (refused && run->scope != NULL && run->plan->waits_go && start.cgroup >= 0) {
 		start.cgroup = -1;
 		run->outside = true;
 		r = bsn_child_start(&start, &run->child, err);

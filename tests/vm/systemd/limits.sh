@@ -53,6 +53,9 @@ limited '{cpu: {idle: 1}}'
 is "cpu.idle" "$(cat "$CG/cpu.idle")" 1
 limited '{pids: {limit: -1}}'
 both TasksMax infinity pids.max max
+limited '{pids: {limit: 1}}'
+both TasksMax 1 pids.max 1
+is "nobody but the container is in it" "$(cat "$CG/cgroup.procs")" "$("$BASIN" state limits | jq .pid)"
 limited '{blockIO: {weight: 100}}'
 is "systemd: IOWeight is the kernel's" "default $(property p-limits.scope IOWeight)" "$(cat "$CG/io.weight")"
 ok "systemd reads its files again" systemctl daemon-reload
