@@ -6,8 +6,8 @@
 #include "runtime/apply.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,6 +23,7 @@
 #include "runtime/idmap.h"
 #include "runtime/idmap_default.h"
 #include "runtime/legacy.h"
+#include "runtime/limits.h"
 #include "runtime/listener.h"
 #include "runtime/net_device.h"
 #include "runtime/notify.h"
@@ -221,13 +222,12 @@ bool bsn_run_may_be_moved(const struct bsn_run *run)
 }
 
 /*
- * Whether the child stays one that may be looked at until its maps are written: newuidmap(1), and a parent that is an ordinary user, ask for
- * that. In a user namespace that is joined it must not be, where it need not: root of that namespace could take it over while it still is root of
- * the host (CVE-2016-9962).
+ * Whether the child stays one that may be looked at until GO: newuidmap(1), and a parent that is an ordinary user, ask for that. It is none
+ * any more when it enters a user namespace that exists: root of that one could take it over (CVE-2016-9962).
  */
 static bool waits_open(const struct bsn_plan *plan)
 {
-	return plan->new_user || (plan->user && !plan->privileged);
+	return plan->new_user || (plan->user && plan->goes_first && !plan->privileged);
 }
 
 int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
@@ -276,19 +276,21 @@ int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 }
 
 /* The joiner has forked: its successor is the process that counts, and the joiner's end is waited for. */
-static int take_successor(struct bsn_run *run, struct basin_error *err)
+static int take_successor(struct bsn_run *run, pid_t pid, struct basin_error *err)
 {
-	struct bsn_message message;
 	siginfo_t info;
-	int r = bsn_child_expect(run->child.channel, BSN_MESSAGE_FORKED, &message, NULL, err);
-	if (r < 0)
-		return r;
 	bsn_sys_waitid_pidfd(run->child.pidfd, &info, WEXITED);
 	close(run->child.pidfd);
-	run->child.pid = message.value;
-	/* It is our child and nobody else reaps it: the pid is still its own. */
-	run->child.pidfd = bsn_sys_pidfd_open(message.value);
-	return run->child.pidfd < 0 ? bsn_fail_sys(err, -run->child.pidfd, "cannot hold the container's first process") : 0;
+	run->child.pid = pid;
+	/* It is our child and nobody else reaps it: the pid is still its own. Whoever is inside may have made it say another's. */
+	run->child.pidfd = bsn_sys_pidfd_open(pid);
+	if (run->child.pidfd < 0)
+		return bsn_fail_sys(err, -run->child.pidfd, "cannot hold the container's first process");
+	run->forked = true;
+	if (bsn_sys_waitid_pidfd(run->child.pidfd, &info, WEXITED | WNOHANG | WNOWAIT) >= 0)
+		return 0;
+	bsn_child_release(&run->child);
+	return bsn_fail(err, BASIN_INTERNAL, EPROTO, "the process that was to fork named one that is not ours");
 }
 
 /* Before the channel is followed: a child that has ended has said on it why. */
@@ -296,31 +298,6 @@ static int tell(const struct bsn_run *run, uint32_t type, int fd, struct basin_e
 {
 	int r = bsn_child_send(run->child.channel, type, fd, err);
 	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
-}
-
-/* Limits that take privileges of the host, which a process in a user namespace has not. */
-static int set_limits(const struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err)
-{
-	char path[48];
-	char number[16];
-	for (size_t i = 0; i < process->rlimit_count; i++) {
-		const struct bsn_rlimit *wanted = &process->rlimits[i];
-		const struct rlimit limit = { .rlim_cur = wanted->soft, .rlim_max = wanted->hard };
-		if (prlimit(run->child.pid, wanted->resource, &limit, NULL) == 0)
-			continue;
-		if (errno == EPERM)
-			return bsn_fail(err, BASIN_DENIED, EPERM,
-					"cannot raise the hard limit of %s: that takes CAP_SYS_RESOURCE; ask for at most what "
-					"the caller has",
-					bsn_rlimit_name(wanted->resource));
-		return bsn_fail_sys(err, errno, "cannot set the limit %s", bsn_rlimit_name(wanted->resource));
-	}
-	if (!process->oom_score_adj_given)
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)run->child.pid);
-	snprintf(number, sizeof(number), "%d", process->oom_score_adj);
-	int r = bsn_write_file(AT_FDCWD, path, number);
-	return r < 0 ? bsn_fail_sys(err, -r, "cannot set process.oomScoreAdj to %s", number) : 0;
 }
 
 /* Into the namespace that the child is in, or will be in: an engine's, or its own. */
@@ -351,10 +328,12 @@ static int enter_resctrl(const struct bsn_run *run, struct basin_error *err)
 static int go(struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err)
 {
 	int r = 0;
+	if (!run->plan->waits_go)
+		return 0;
 	if (run->plan->new_user)
 		r = bsn_idmap_write(run->child.pid, &run->config->uid_maps, &run->config->gid_maps, err);
 	if (r >= 0 && run->plan->user)
-		r = set_limits(run, process, err);
+		r = bsn_limits_set(run->child.pid, process, run->plan->goes_first, err);
 	if (r >= 0)
 		r = bsn_legacy_join(&run->legacy, run->child.pid, err);
 	if (r >= 0)
@@ -425,6 +404,20 @@ static int give_listener(struct bsn_run *run, int number, struct basin_error *er
 	return r < 0 ? r : bsn_child_send(run->child.channel, BSN_MESSAGE_LISTENER_TAKEN, -1, err);
 }
 
+static int give_pidfd(const struct bsn_run *run, struct basin_error *err)
+{
+	if (run->pidfd_socket == NULL)
+		return 0;
+	return bsn_receiver_send(run->pidfd_socket, "--pidfd-socket", run->made ? "standard" : "setns", run->child.pidfd, err);
+}
+
+/* Of an exec; one that is being made is taken before. */
+static int take_exec(struct bsn_run *run, pid_t pid, struct basin_error *err)
+{
+	int r = take_successor(run, pid, err);
+	return r < 0 ? r : give_pidfd(run, err);
+}
+
 int bsn_run_follow(struct bsn_run *run, struct basin_error *err)
 {
 	struct bsn_message message;
@@ -435,7 +428,9 @@ int bsn_run_follow(struct bsn_run *run, struct basin_error *err)
 			return r;
 		if (r == 0)
 			return climbed(run, 1);
-		if (message.type == BSN_MESSAGE_HOOKS && run->plan->hooks)
+		if (message.type == BSN_MESSAGE_FORKED && run->plan->forks && !run->forked)
+			r = take_exec(run, message.value, err);
+		else if (message.type == BSN_MESSAGE_HOOKS && run->plan->hooks)
 			r = run_hooks(run, err);
 		else if (message.type == BSN_MESSAGE_CONSOLE && run->plan->console)
 			r = bsn_run_take_console(run, bsn_fd_give(&fd), err);
@@ -492,27 +487,68 @@ int bsn_run_describe(struct bsn_run *run, struct basin_error *err)
 	return bsn_state_write(run->container.dir, &run->state, err);
 }
 
-int bsn_run_enter(struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err)
+/* Where it could not be cloned into: systemd moves it. */
+static int place(struct bsn_run *run, struct basin_error *err)
 {
-	int r = run->plan->forks ? take_successor(run, err) : 0;
-	if (r >= 0 && run->outside)
+	int r = 0;
+	if (run->outside)
 		r = bsn_scope_attach(run->scope, run->made ? run->cgroup_path : run->state.cgroup, run->child.pid, err);
 	/* To the place below the scope that is meant; from within it, that is allowed. */
 	if (r >= 0 && run->outside)
 		r = bsn_cgroup_attach(run->cgroup, run->child.pid, err);
 	bsn_scope_release(&run->holder);
-	if (r >= 0 && run->made)
-		r = bsn_run_describe(run, err);
-	if (r >= 0 && run->pidfd_socket != NULL)
-		r = bsn_receiver_send(run->pidfd_socket, "--pidfd-socket", run->made ? "standard" : "setns", run->child.pidfd,
-				      err);
-	if (r >= 0 && run->plan->waits_go)
+	return r;
+}
+
+static int expect_successor(struct bsn_run *run, struct basin_error *err)
+{
+	struct bsn_message message;
+	int r = bsn_child_expect(run->child.channel, BSN_MESSAGE_FORKED, &message, NULL, err);
+	return r < 0 ? r : take_successor(run, message.value, err);
+}
+
+/* What is done with the process that counts: at once, or (an exec that forks) when it is there. */
+static int take_first(struct bsn_run *run, struct basin_error *err)
+{
+	if (!run->made)
+		return run->plan->forks ? 0 : give_pidfd(run, err);
+	int r = bsn_run_describe(run, err);
+	return r < 0 ? r : give_pidfd(run, err);
+}
+
+int bsn_run_enter(struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err)
+{
+	const bool first = run->plan->goes_first;
+	int r = first ? place(run, err) : 0;
+	if (r >= 0 && first)
+		r = go(run, process, err);
+	if (r >= 0 && run->made && run->plan->forks)
+		r = expect_successor(run, err);
+	if (r >= 0 && !first)
+		r = place(run, err);
+	if (r >= 0)
+		r = take_first(run, err);
+	if (r >= 0 && !first)
 		r = go(run, process, err);
 	if (r >= 0 && run->plan->network)
 		r = give_network(run, err);
 	if (r >= 0)
 		bsn_debug("child process in init(): pid %d", (int)run->child.pid);
 	return r;
+}
+
+void bsn_run_abandon(struct bsn_run *run)
+{
+	struct bsn_message message;
+	struct pollfd heard = { .fd = run->child.channel, .events = POLLIN };
+	bsn_child_kill(&run->child);
+	/* The joiner has ended: what it said is here to be read, and without FORKED its successor has not begun. */
+	while (run->plan->forks && !run->forked && bsn_sys_poll(&heard, 1, 0) > 0) {
+		if (bsn_child_receive(run->child.channel, &message, NULL, NULL) <= 0)
+			return;
+		if (message.type == BSN_MESSAGE_FORKED && take_successor(run, message.value, NULL) >= 0)
+			bsn_child_kill(&run->child);
+	}
 }
 
 static int write_config(const struct bsn_run *run, struct basin_error *err)
@@ -566,7 +602,7 @@ int bsn_run_apply_with(struct bsn_run *run, bsn_run_maker *maker, void *data, st
 	if (r < 0) {
 		if (run->cgroup >= 0 && bsn_cgroup_oom_kills(run->cgroup) > 0)
 			bsn_error_prefix(err, "container init was OOM-killed (memory limit too low?)");
-		bsn_child_kill(&run->child);
+		bsn_run_abandon(run);
 		bsn_scope_release(&run->holder);
 		bsn_container_undo(&run->container, NULL);
 		if (run->hooked)

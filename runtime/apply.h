@@ -46,6 +46,7 @@ struct bsn_run {
 	bool hooked;     /* hooks have begun: from then on the lifecycle ends with those of poststop */
 	bool old_mounts; /* open_tree(2) and its kin are not to be had */
 	bool made;       /* the container's directory is ours to remove */
+	bool forked;     /* child is the joiner's successor */
 };
 
 #define BSN_RUN_INIT                                                                                                             \
@@ -85,6 +86,8 @@ int bsn_run_map_ids(const struct bsn_run *run, int32_t number, int mount, struct
 bool bsn_run_may_be_moved(const struct bsn_run *run);
 /* Writes the list and starts the child. */
 int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err);
+/* Ends the child, and what it may have forked, after a failure. */
+void bsn_run_abandon(struct bsn_run *run);
 /* The first rungs: the successor of a joiner, the state (of a container that is being made), maps and limits. */
 int bsn_run_enter(struct bsn_run *run, const struct bsn_process_config *process, struct basin_error *err);
 /* Sees to it that the first 3 + preserved + activated descriptors are taken, so that none of ours is mistaken for one to be kept. */

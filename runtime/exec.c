@@ -78,7 +78,7 @@ static int begin(struct bsn_run *run, const struct bsn_config *process, const st
 	if (r >= 0)
 		r = bsn_pidfile_write(options->pid_file, run->child.pid, err);
 	if (r < 0)
-		bsn_child_kill(&run->child);
+		bsn_run_abandon(run);
 	return r;
 }
 

@@ -66,7 +66,7 @@ static int carry_out(struct bsn_run *run, struct basin_error *err)
 	if (r >= 0)
 		r = bsn_run_follow(run, err);
 	if (r < 0)
-		bsn_child_kill(&run->child);
+		bsn_run_abandon(run);
 	else
 		r = bsn_sys_waitid_pidfd(run->child.pidfd, &info, WEXITED);
 	return r < 0 ? r : 0;

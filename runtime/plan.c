@@ -130,6 +130,12 @@ static bool needs_proc(const struct bsn_config *config)
 	       config->process.apparmor_profile != NULL || config->process.selinux_label != NULL;
 }
 
+void bsn_plan_use_proc(struct bsn_plan *plan)
+{
+	plan->uses_proc = true;
+	bsn_list_add(&plan->list, BSN_OP_PROC)->fd = bsn_plan_handle(plan, BSN_HANDLE_PROC, "/proc", NULL);
+}
+
 /* The least id that the namespace has: what owns the files that are made. */
 static uint64_t least_id(const struct bsn_id_maps *maps)
 {
@@ -163,12 +169,16 @@ static void plan_entry(struct bsn_plan *plan, const struct bsn_plan_request *req
 	plan->clone_flags = plan->forks ? first_flags(config) : flags;
 	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
 	if (needs_proc(config))
-		bsn_list_add(&plan->list, BSN_OP_PROC)->fd = bsn_plan_handle(plan, BSN_HANDLE_PROC, "/proc", NULL);
+		bsn_plan_use_proc(plan);
+	/* Devices move into a namespace that is made by the fork. */
+	plan->goes_first = is_joined(config, BSN_NS_USER) && config->net_devices.count == 0;
+	if (plan->goes_first)
+		bsn_list_add(&plan->list, BSN_OP_WAIT_GO);
 	plan_joins(plan, config);
 	plan_time(plan, config);
 	if (plan->forks)
 		bsn_list_add_number(&plan->list, BSN_OP_FORK, flags & ~plan->clone_flags);
-	if (plan->waits_go)
+	if (plan->waits_go && !plan->goes_first)
 		bsn_list_add(&plan->list, BSN_OP_WAIT_GO);
 	if (user)
 		plan_become_root(plan, config);
@@ -259,6 +269,12 @@ static void plan_console(struct bsn_plan *plan, const struct bsn_process_config 
 	op->flags = bind ? BSN_OP_F_BIND : 0;
 }
 
+static void plan_control(struct bsn_plan *plan)
+{
+	if (plan->console)
+		bsn_list_add(&plan->list, BSN_OP_CONTROL);
+}
+
 /* By pivot_root, also in a namespace that is joined, which becomes the container's by that; in the host's only the root of the process can
  * change. */
 static int plan_way_in(struct bsn_plan *plan, const struct bsn_plan_request *request, struct basin_error *err)
@@ -299,6 +315,7 @@ static int plan_filesystem(struct bsn_plan *plan, const struct bsn_plan_request 
 		bsn_list_add_text(&plan->list, BSN_OP_DIRECTORY, config->process.cwd)->number[0] = 0755;
 	plan_hook_ops(plan, config);
 	plan_console(plan, &config->process, true, request->console_sent);
+	plan_control(plan);
 	plan_null(plan, request);
 	bsn_plan_masks(plan, config);
 	r = plan_way_in(plan, request, err);
@@ -405,41 +422,60 @@ static uint64_t join_flags(const struct bsn_config *config)
 	return flags;
 }
 
-void bsn_plan_enter_container(struct bsn_plan *plan, const struct bsn_config *config)
+void bsn_plan_enter_container(struct bsn_plan *plan, const struct bsn_config *config, uint64_t without)
 {
-	uint64_t flags = join_flags(config);
+	uint64_t flags = join_flags(config) & ~without;
 	plan->forks = (flags & (CLONE_NEWPID | CLONE_NEWTIME)) != 0;
 	plan->user = config->namespaces[BSN_NS_USER].given;
 	plan->waits_go |= plan->user;
-	bsn_list_add_number(&plan->list, BSN_OP_JOIN_PROCESS, flags)->fd = bsn_plan_handle(plan, BSN_HANDLE_PROCESS, NULL, NULL);
-	if (plan->forks)
-		bsn_list_add_number(&plan->list, BSN_OP_FORK, 0);
+	plan->goes_first = true;
 	if (plan->waits_go)
 		bsn_list_add(&plan->list, BSN_OP_WAIT_GO);
+	bsn_list_add_number(&plan->list, BSN_OP_JOIN_PROCESS, flags)->fd = bsn_plan_handle(plan, BSN_HANDLE_PROCESS, NULL, NULL);
 	if (plan->user)
 		plan_become_root(plan, config);
+}
+
+/*
+ * Whatever has CAP_SYS_PTRACE in a container can take over what it sees there, dumpable or not. So the process that it sees is forked off when
+ * all is done that takes more than the container has: up to then it is in none of the container's pid namespaces.
+ */
+static void plan_exec(struct bsn_plan *plan, const struct bsn_plan_exec *request)
+{
+	const struct bsn_process_config *process = &request->process->process;
+	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
+	bsn_plan_affinity(plan, process->cpu_initial);
+	if (process->oom_score_adj_given || process->apparmor_profile != NULL || process->selinux_label != NULL)
+		bsn_plan_use_proc(plan);
+	bsn_plan_enter_container(plan, request->config, 0);
+	if (!bsn_plan_forks_last(plan, process, request->filter)) {
+		if (plan->forks)
+			bsn_list_add(&plan->list, BSN_OP_FORK);
+		bsn_list_add(&plan->list, BSN_OP_SESSION);
+	}
+	if (!request->no_new_keyring)
+		bsn_plan_keyring(plan, process, request->id, 0);
+	plan_console(plan, process, false, request->console_sent);
 }
 
 int bsn_plan_make_exec(const struct bsn_plan_exec *request, struct bsn_plan **ret_plan, struct basin_error *err)
 {
 	struct bsn_plan *plan = NULL;
-	const struct bsn_process_config *process = &request->process->process;
 	int r = bsn_plan_new(request->config, &plan, err);
 	if (r < 0)
 		return r;
 	plan->waits_go = request->moved;
-	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
-	bsn_plan_affinity(plan, process->cpu_initial);
-	if (process->oom_score_adj_given || process->apparmor_profile != NULL || process->selinux_label != NULL)
-		bsn_list_add(&plan->list, BSN_OP_PROC)->fd = bsn_plan_handle(plan, BSN_HANDLE_PROC, "/proc", NULL);
-	bsn_plan_enter_container(plan, request->config);
-	bsn_list_add(&plan->list, BSN_OP_SESSION);
-	if (!request->no_new_keyring)
-		bsn_plan_keyring(plan, process, request->id, 0);
-	plan_console(plan, process, false, request->console_sent);
+	plan_exec(plan, request);
+	const struct bsn_process_config *process = &request->process->process;
 	const struct bsn_plan_process what = {
-		.config = request->config, .process = process, .filter = request->filter, .exec = true
+		.config = request->config,
+		.process = process,
+		.filter = request->filter,
+		.exec = true,
+		.fork_last = bsn_plan_forks_last(plan, process, request->filter),
 	};
+	if (!what.fork_last)
+		plan_control(plan);
 	r = bsn_plan_process(plan, &what, err);
 	if (r < 0) {
 		bsn_plan_free(plan);

@@ -63,6 +63,8 @@ struct bsn_plan {
 	bool new_user;
 	bool user;       /* a user namespace is involved */
 	bool waits_go;   /* the parent writes maps and limits, moves it into cgroups of version 1, then sends GO */
+	bool goes_first; /* ... before it has entered anything: from there on whoever is inside already may be after it */
+	bool uses_proc;
 	bool network;    /* the child waits for NETWORK */
 	bool hooks;      /* the child will send HOOKS */
 	bool console;    /* the child will send CONSOLE */
@@ -107,8 +109,13 @@ int bsn_plan_make_live(const struct bsn_plan_live *request, struct bsn_plan **re
 /* --- for the plan's own files --- */
 
 int bsn_plan_new(const struct bsn_config *config, struct bsn_plan **ret_plan, struct basin_error *err);
-/* The child enters a running container, by the pidfd of its init. */
-void bsn_plan_enter_container(struct bsn_plan *plan, const struct bsn_config *config);
+/*
+ * The child enters a running container, by the pidfd of its init, but for the namespaces of the kinds in `without` (CLONE_NEW). Where it has
+ * to fork to be in all of them (plan->forks), a BSN_OP_FORK is to follow.
+ */
+void bsn_plan_enter_container(struct bsn_plan *plan, const struct bsn_config *config, uint64_t without);
+/* It will need the host's procfs. */
+void bsn_plan_use_proc(struct bsn_plan *plan);
 
 /* A new handle's number. */
 int bsn_plan_handle(struct bsn_plan *plan, enum bsn_handle_kind kind, const char *path, const struct bsn_mount *mount);
@@ -123,12 +130,16 @@ void bsn_plan_masks(struct bsn_plan *plan, const struct bsn_config *config);
 void bsn_plan_late_read_only(struct bsn_plan *plan, const struct bsn_config *config);
 /* Hooks that run in the container. */
 void bsn_plan_hook_ops(struct bsn_plan *plan, const struct bsn_hooks *hooks, bool create);
+/* Whether its BSN_OP_FORK may come last. */
+bool bsn_plan_forks_last(const struct bsn_plan *plan, const struct bsn_process_config *process,
+			 const struct bsn_seccomp_filter *filter);
 /* What a process is before it runs its program; from labels to execve. user_namespace: ids are a container's. */
 struct bsn_plan_process {
 	const struct bsn_config *config; /* whose hooks and seccomp flags hold; hooks only when start is true */
 	const struct bsn_process_config *process;
 	const struct bsn_seccomp_filter *filter;
 	bool exec;           /* no hooks, no personality of its own */
+	bool fork_last;      /* exec: BSN_OP_FORK comes when nothing is left that the container does not have */
 	bool wait;           /* READY, and then wait */
 	bool wait_on_socket; /* ... on the start socket */
 	bool init;

@@ -4,6 +4,20 @@
 
 #include "runtime/plan.h"
 
+#include "base/str.h"
+
+/*
+ * A procfs shows the pid namespace of who makes it. Anything else is mounted from without: what comes in is open for writing until it has its
+ * attributes, and must not be taken from the process that brings it.
+ */
+static uint64_t not_needed(const struct bsn_plan_live *request)
+{
+	for (size_t i = 0; !request->remove && i < request->config->mount_count; i++)
+		if (request->config->mounts[i].type != NULL && bsn_streq(request->config->mounts[i].type, "proc"))
+			return 0;
+	return CLONE_NEWPID | CLONE_NEWTIME;
+}
+
 int bsn_plan_make_live(const struct bsn_plan_live *request, struct bsn_plan **ret_plan, struct basin_error *err)
 {
 	auto_of(bsn_plan_free) struct bsn_plan *plan = NULL;
@@ -15,7 +29,9 @@ int bsn_plan_make_live(const struct bsn_plan_live *request, struct bsn_plan **re
 		return bsn_fail(err, BASIN_USAGE, EINVAL, "the container has no mount namespace of its own");
 	plan->live = true;
 	bsn_list_add_number(&plan->list, BSN_OP_UMASK, 0022);
-	bsn_plan_enter_container(plan, config);
+	bsn_plan_enter_container(plan, config, not_needed(request));
+	if (plan->forks)
+		bsn_list_add(&plan->list, BSN_OP_FORK);
 	/* Its root, as it is. */
 	bsn_list_add(&plan->list, BSN_OP_ROOT);
 	if (request->remove) {

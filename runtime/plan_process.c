@@ -8,10 +8,14 @@
  */
 #include "runtime/plan.h"
 
+#include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -44,13 +48,34 @@ const char *bsn_rlimit_name(int resource)
 	return resource >= 0 && (size_t)resource < sizeof(names) / sizeof(names[0]) ? names[resource] : "a resource";
 }
 
-/* Where a user namespace is involved the parent has set these already: they may need privileges of the host. */
-static void plan_limits(struct bsn_plan *plan, const struct bsn_process_config *process)
+/* lift: only what takes privileges. */
+static void plan_limit(struct bsn_plan *plan, const struct bsn_rlimit *limit, bool lift)
+{
+	struct bsn_op *op = bsn_list_add_text(&plan->list, BSN_OP_RLIMIT, bsn_rlimit_name(limit->resource));
+	op->number[0] = (uint64_t)limit->resource;
+	op->number[1] = limit->soft;
+	op->number[2] = limit->hard;
+	op->number[3] = lift;
+}
+
+/* The number of processes; a fork that is still to come must not count as one too many. */
+static void plan_late_limits(struct bsn_plan *plan, const struct bsn_process_config *process)
+{
+	for (size_t i = 0; i < process->rlimit_count; i++)
+		if (process->rlimits[i].resource == RLIMIT_NPROC)
+			plan_limit(plan, &process->rlimits[i], false);
+}
+
+/*
+ * Where a user namespace is made the parent has set these already: they may need privileges of the host. Where one is joined it has raised
+ * the hard ones.
+ */
+static void plan_limits(struct bsn_plan *plan, const struct bsn_process_config *process, bool fork_last)
 {
 	char number[16];
-	if (plan->user)
+	if (plan->user && !plan->goes_first)
 		return;
-	if (process->oom_score_adj_given) {
+	if (process->oom_score_adj_given && !plan->user) {
 		snprintf(number, sizeof(number), "%d", process->oom_score_adj);
 		uint32_t value = bsn_list_text(&plan->list, number);
 		uint32_t what = bsn_list_text(&plan->list, "process.oomScoreAdj");
@@ -58,13 +83,8 @@ static void plan_limits(struct bsn_plan *plan, const struct bsn_process_config *
 		op->text[1] = value;
 		op->text[2] = what;
 	}
-	for (size_t i = 0; i < process->rlimit_count; i++) {
-		const struct bsn_rlimit *limit = &process->rlimits[i];
-		struct bsn_op *op = bsn_list_add_text(&plan->list, BSN_OP_RLIMIT, bsn_rlimit_name(limit->resource));
-		op->number[0] = (uint64_t)limit->resource;
-		op->number[1] = limit->soft;
-		op->number[2] = limit->hard;
-	}
+	for (size_t i = 0; i < process->rlimit_count; i++)
+		plan_limit(plan, &process->rlimits[i], fork_last && process->rlimits[i].resource == RLIMIT_NPROC);
 }
 
 static struct bsn_op *plan_label(struct bsn_plan *plan, const char *file, const char *value, const char *what)
@@ -373,6 +393,51 @@ static void plan_ready_and_filter(struct bsn_plan *plan, const struct bsn_plan_p
 		plan_filter(plan, request->filter);
 }
 
+/* What the forking and the successor do that they would do unfiltered otherwise. */
+static bool lets_fork(const struct bsn_seccomp_filter *filter, const struct bsn_process_config *process)
+{
+	static const struct bsn_call calls[] = {
+		{ SYS_pipe2, { 0, O_CLOEXEC } },
+		{ SYS_clone, { CLONE_PARENT | SIGCHLD } },
+		{ SYS_sendmsg, { 0 } },
+		{ SYS_write, { 0, 0, 1 } },
+		{ SYS_exit_group, { 0 } },
+		{ SYS_close, { 0 } },
+		{ SYS_read, { 0, 0, 1 } },
+		{ SYS_setsid, { 0 } },
+		{ SYS_prlimit64, { 0, RLIMIT_NPROC } },
+		{ SYS_ioctl, { 0, TIOCSCTTY } },
+	};
+	size_t count = sizeof(calls) / sizeof(calls[0]) - (process->terminal ? 0 : 1);
+	for (size_t i = 0; i < count; i++)
+		if (!bsn_seccomp_allows(filter, &calls[i]))
+			return false;
+	return true;
+}
+
+/*
+ * Not where what is set before does not survive a fork (a scheduler), nor where a filter has to be loaded before that has an agent, who is told
+ * of the process, or that does not let it fork.
+ */
+bool bsn_plan_forks_last(const struct bsn_plan *plan, const struct bsn_process_config *process,
+			 const struct bsn_seccomp_filter *filter)
+{
+	if (!plan->forks || process->scheduler.given)
+		return false;
+	bool early_filter = filter != NULL && !process->no_new_privileges;
+	return !early_filter || (!filter->listener && lets_fork(filter, process));
+}
+
+static void plan_fork_last(struct bsn_plan *plan, const struct bsn_process_config *process)
+{
+	if (plan->forks)
+		bsn_list_add(&plan->list, BSN_OP_FORK);
+	bsn_list_add(&plan->list, BSN_OP_SESSION);
+	if (process->terminal)
+		bsn_list_add(&plan->list, BSN_OP_CONTROL);
+	plan_late_limits(plan, process);
+}
+
 int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *request, struct basin_error *err)
 {
 	const struct bsn_process_config *process = request->process;
@@ -387,9 +452,12 @@ int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *reque
 	if (r < 0)
 		return r;
 	const char *cwd = process->cwd != NULL ? process->cwd : "/";
-	plan_limits(plan, process);
+	plan_limits(plan, process, request->fork_last);
 	plan_scheduling(plan, request);
 	plan_labels(plan, process);
+	/* Nothing of the host's is left open in a process that the container will see. */
+	if (plan->uses_proc)
+		bsn_list_add(&plan->list, BSN_OP_PROC);
 	if (process->umask >= 0)
 		bsn_list_add_number(&plan->list, BSN_OP_UMASK, (uint64_t)process->umask);
 	plan_chdir(plan, cwd, false);
@@ -403,6 +471,8 @@ int bsn_plan_process(struct bsn_plan *plan, const struct bsn_plan_process *reque
 	plan_caps(plan, process);
 	if (process->no_new_privileges)
 		bsn_list_add(&plan->list, BSN_OP_NO_NEW_PRIVS);
+	if (request->fork_last)
+		plan_fork_last(plan, process);
 	plan_chdir(plan, cwd, true);
 	if (payload)
 		bsn_plan_lookup(plan, process);

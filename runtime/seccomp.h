@@ -32,6 +32,17 @@ int bsn_seccomp_compile(const struct bsn_seccomp_config *seccomp, int cache_dir,
 void bsn_seccomp_filter_free(struct bsn_seccomp_filter *filter);
 BSN_OWNER(struct bsn_seccomp_filter *, bsn_seccomp_filter_free);
 
+/* A system call of this machine's own architecture; pointers among the arguments are 0. */
+struct bsn_call {
+	int number;
+	uint64_t args[6];
+};
+struct seccomp_data;
+/* What the filter answers (SECCOMP_RET_...); -EINVAL for a program that is not understood. */
+int bsn_seccomp_answer(const struct bsn_seccomp_filter *filter, const struct seccomp_data *data, uint32_t *ret_answer);
+/* Whether it surely lets the call through. */
+bool bsn_seccomp_allows(const struct bsn_seccomp_filter *filter, const struct bsn_call *call);
+
 /* libseccomp's version, "2.5.4". Static storage. */
 const char *bsn_seccomp_version(void);
 

@@ -101,7 +101,7 @@ operation op_proc, op_wait_go, op_join, op_join_process, op_time, op_fork, op_un
 	op_sysctl, op_proc_write, op_network, op_loopback;                                  /* namespace.c */
 operation op_mount, op_attach, op_remount, op_unmount, op_directory, op_mask, op_read_only; /* mount.c, attach.c, mask.c */
 operation op_propagate, op_root, op_root_propagate, op_hide, op_pivot, op_chroot, op_chdir; /* root.c */
-operation op_device, op_null, op_devices, op_symlink, op_console;                           /* device.c, console.c */
+operation op_device, op_null, op_devices, op_symlink, op_console, op_control;               /* device.c, console.c */
 operation op_rlimit, op_session, op_keyring, op_scheduler, op_io_priority, op_affinity, op_memory_policy, op_personality,
 	op_umask;                                                     /* settings.c */
 operation op_bounding, op_user, op_caps, op_no_new_privs, op_seccomp; /* identity.c */
@@ -154,5 +154,11 @@ int check_file_system(int fd, uint64_t magic);
 int copy_up(struct child *child, int at, int mount);
 /* Closes everything but 0 to 2 and what the payload keeps. */
 void close_rest(struct child *child, unsigned int flags);
+
+/*
+ * Closes what neither the operations behind this one nor the payload need: nothing of the caller's may lie open in a process that others in the
+ * container can look into (CVE-2024-21626).
+ */
+void close_unneeded(const struct child *child, const struct bsn_op *op);
 
 #endif

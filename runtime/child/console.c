@@ -57,7 +57,7 @@ static void plain_lines(int terminal)
 
 static int take_terminal(int terminal)
 {
-	int r = (int)SYS3(ioctl, terminal, TIOCSCTTY, 0);
+	int r = 0;
 	for (int fd = 0; r >= 0 && fd < 3; fd++)
 		r = (int)SYS3(dup3, terminal, fd, 0);
 	return r;
@@ -90,4 +90,11 @@ int op_console(struct child *child, const struct bsn_op *op)
 	if (terminal > 2)
 		sys_close(terminal);
 	return r;
+}
+
+int op_control(struct child *child, const struct bsn_op *op)
+{
+	(void)child;
+	(void)op;
+	return (int)SYS3(ioctl, 0, TIOCSCTTY, 0);
 }

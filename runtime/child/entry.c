@@ -47,6 +47,7 @@ static const struct row operations[BSN_OP_CODES] = {
 	[BSN_OP_DEVICES] = { op_devices, "cannot use the devices that were made" },
 	[BSN_OP_SYMLINK] = { op_symlink, "cannot make the link" },
 	[BSN_OP_CONSOLE] = { op_console, "cannot make a terminal" },
+	[BSN_OP_CONTROL] = { op_control, "cannot control the terminal" },
 	[BSN_OP_HOOKS] = { op_hooks, "waiting for the hooks" },
 	[BSN_OP_MASK] = { op_mask, "cannot mask" },
 	[BSN_OP_READ_ONLY] = { op_read_only, "cannot make read-only" },

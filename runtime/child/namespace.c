@@ -9,6 +9,8 @@
 
 int op_proc(struct child *child, const struct bsn_op *op)
 {
+	if (child->proc >= 0)
+		sys_close(child->proc);
 	child->proc = op->fd;
 	return 0;
 }
@@ -62,24 +64,34 @@ int op_time(struct child *child, const struct bsn_op *op)
 	return r < 0 || offsets[0] == '\0' ? r : proc_write(child, "self/timens_offsets", offsets);
 }
 
+/* A filter that was loaded before may not know clone3(2), or cannot look into its arguments. */
+static long fork_sibling(uint64_t flags)
+{
+	struct clone_args args = { .flags = flags | CLONE_PARENT };
+	return flags == 0 ? SYS5(clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0) : SYS2(clone3, &args, sizeof(args));
+}
+
 int op_fork(struct child *child, const struct bsn_op *op)
 {
-	struct clone_args args = { .flags = op->number[0] | CLONE_PARENT };
-	/* The successor says nothing before FORKED is said: it reads until the joiner, which keeps the other end, is gone. */
+	/* The successor does nothing before FORKED is said, and nothing at all where the joiner ends before it could say so. */
 	int held[2];
-	char nothing;
+	char said = 0;
+	close_unneeded(child, op);
 	int r = (int)SYS2(pipe2, held, O_CLOEXEC);
 	if (r < 0)
 		return r;
-	long pid = SYS2(clone3, &args, sizeof(args));
+	long pid = fork_sibling(op->number[0]);
 	if (pid < 0)
 		return (int)pid;
 	if (pid > 0) {
 		r = send_message(child->channel, BSN_MESSAGE_FORKED, (int32_t)pid, child->op_number, "", -1);
+		if (r >= 0)
+			SYS3(write, held[1], &said, 1);
 		leave(r < 0 ? 1 : 0);
 	}
 	sys_close(held[1]);
-	SYS3(read, held[0], &nothing, 1);
+	if (SYS3(read, held[0], &said, 1) != 1)
+		leave(1);
 	sys_close(held[0]);
 	return 0;
 }

@@ -50,8 +50,7 @@ static int next_needed(const struct child *child, const struct bsn_op *op, int f
 	return lowest;
 }
 
-/* A container that waits to be started may be looked into with exec: nothing of the caller's may lie open in it (CVE-2024-21626). */
-static void close_unneeded(const struct child *child, const struct bsn_op *op)
+void close_unneeded(const struct child *child, const struct bsn_op *op)
 {
 	int from = 3 + (int)child->keep_fds;
 	for (int needed; (needed = next_needed(child, op, from)) >= 0; from = needed + 1)
@@ -63,7 +62,7 @@ static void close_unneeded(const struct child *child, const struct bsn_op *op)
 int op_ready(struct child *child, const struct bsn_op *op)
 {
 	int state = -1;
-	/* First: who hears READY may look and ask at once. */
+	/* First: who hears READY may look and ask at once, and a container that waits to be started be looked into with exec. */
 	if (op->flags & BSN_OP_F_SOCKET) {
 		close_unneeded(child, op);
 		end_when_asked();

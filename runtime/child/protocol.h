@@ -12,8 +12,10 @@
  *
  *     parent                                     child
  *     clone3, execveat ------------------------>
+ *     GO ------------------------------------->   where it enters a container, or a user namespace that exists: the runtime has done
+ *                                                 all that it must reach the process for
  *                      <----- FORKED pid -------  a joiner only: it has entered existing namespaces and cloned its successor
- *     GO ------------------------------------->   where a user namespace is involved: maps and limits are written
+ *     GO ------------------------------------->   where a user namespace is made: maps and limits are written
  *                      <----- MAP_IDS fd -------  a mount of something in the container wants its ids mapped (value: which of the config's)
  *     IDS_MAPPED ---------------------------->
  *                      <----- HOOKS ------------  hooks that run before the pivot: mounts are made, the old root is still there
@@ -25,7 +27,7 @@
  *     LISTENER_TAKEN ------------------------->   the descriptor of that number was fetched and the agent has it
  *                      <----- ERROR or EOF -----  end of file: execve succeeded
  *
- * ERROR can come instead of anything the child sends. With the start socket what follows it goes to the connection.
+ * GO comes once. Of an exec, CONSOLE may come before FORKED. ERROR can come instead of anything the child sends. With the start socket what follows it goes to the connection.
  */
 #ifndef BSN_RUNTIME_CHILD_PROTOCOL_H
 #define BSN_RUNTIME_CHILD_PROTOCOL_H
@@ -67,7 +69,7 @@ struct bsn_op {
 enum bsn_op_code {
 	BSN_OP_NONE,
 	/* --- who and where --- */
-	BSN_OP_PROC,    /* D the host's /proc, for writes to self/ and sys/ */
+	BSN_OP_PROC,    /* D the host's /proc, for writes to self/ and sys/; without D: it is no more needed */
 	BSN_OP_WAIT_GO, /* until maps and limits are written */
 	BSN_OP_JOIN, /* D a namespace, N0 its CLONE_NEW flag, T0 its path, T1 its kind; F_TRY: EPERM is for a second attempt to solve */
 	BSN_OP_JOIN_PROCESS, /* D a pidfd, N0 CLONE_NEW flags */
@@ -79,7 +81,7 @@ enum bsn_op_code {
 	BSN_OP_DOMAINNAME,  /* T0 */
 	BSN_OP_SYSCTL,      /* T0 path below /proc/sys, T1 value */
 	BSN_OP_PROC_WRITE,  /* T0 path below /proc/self, T1 value, T2 what it is, for messages; N0 1: T2 is an AppArmor profile */
-	BSN_OP_RLIMIT,      /* N0 resource, N1 soft, N2 hard, T0 name */
+	BSN_OP_RLIMIT,      /* N0 resource, N1 soft, N2 hard, T0 name; N3 1: only its hard limit, and only up */
 	BSN_OP_SESSION,     /* setsid */
 	BSN_OP_KEYRING,     /* T0 name; N0 the permissions it gets, 0: as it is */
 	BSN_OP_NETWORK,     /* waits for NETWORK, whose descriptor is the network namespace to join */
@@ -101,8 +103,9 @@ enum bsn_op_code {
 	BSN_OP_SYMLINK, /* T0 path, T1 target; a file that is there stays. F_MOVE: it goes; F_TRY: it must be the same link */
 	BSN_OP_DEVICES, /* D a detached file system whose files, named by DEVICE's C in decimal, are device nodes to mount from here on;
 			   * without D: they are no more needed */
-	BSN_OP_CONSOLE,   /* a terminal; N0 height, N1 width, N2 owner, N3 1: lines end as they were written (no ONLCR);
+	BSN_OP_CONSOLE, /* a terminal for the standard streams; N0 height, N1 width, N2 owner, N3 1: lines end as they were written (no ONLCR);
 			   * F_BIND: put it at /dev/console; sends the master */
+	BSN_OP_CONTROL,   /* it controls the session that this process leads */
 	BSN_OP_HOOKS,     /* asks the parent to run its hooks, takes the state document */
 	BSN_OP_MASK,      /* T0; nothing there is fine */
 	BSN_OP_READ_ONLY, /* T0; nothing there is fine */

@@ -10,6 +10,13 @@
 int op_rlimit(struct child *child, const struct bsn_op *op)
 {
 	uint64_t limit[2] = { op->number[1], op->number[2] };
+	uint64_t now[2];
+	if (op->number[3] != 0) {
+		int known = (int)SYS4(prlimit64, 0, op->number[0], NULL, now);
+		if (known < 0 || limit[1] <= now[1])
+			return known;
+		limit[0] = now[0];
+	}
 	int r = (int)SYS4(prlimit64, 0, op->number[0], limit, NULL);
 	if (r == -EPERM)
 		return fail_plain(child, r, "cannot raise the hard limit of ", op_text(child, op, 0),

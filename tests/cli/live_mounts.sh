@@ -52,7 +52,7 @@ for where in /proc/sys/kernel /proc; do
 	mounts "[{\"destination\": \"$where\", \"type\": \"tmpfs\", \"source\": \"tmpfs\"}]"
 	refused "nothing is mounted at $where" 1 'inside /proc|not of type proc' "$BASIN" mounts add c1 "$T/mounts.json"
 done
-inside 'ln -s /proc/self /trap; ln -s / /loop; ln -s /../../../../.. /up; ln -s /proc /etc/link'
+inside 'ln -s /proc/1 /trap; ln -s / /loop; ln -s /../../../../.. /up; ln -s /proc /etc/link'
 mounts '[{"destination": "/trap/attr", "type": "tmpfs", "source": "tmpfs"}]'
 refused "nor through a link that leads there" 1 'inside /proc' "$BASIN" mounts add c1 "$T/mounts.json"
 mkdir -p "$T/outside"

@@ -133,6 +133,8 @@ static void test_joins(void **state)
 	assert_int_equal(first->fd, again->fd);
 	const struct bsn_op *made_new = &made.plan->list.ops[place(made.plan, BSN_OP_FORK, 0)];
 	assert_int_equal(made_new->number[0], CLONE_NEWNS | CLONE_NEWPID);
+	/* Nothing of ours is needed any more where root of that namespace could be after it. */
+	assert_true(place(made.plan, BSN_OP_WAIT_GO, 0) < place(made.plan, BSN_OP_JOIN, 0));
 	drop(&made);
 }
 
@@ -156,6 +158,64 @@ static void test_filter_without_no_new_privs(void **state)
 	static const enum bsn_op_code order[] = { BSN_OP_READY, BSN_OP_SECCOMP, BSN_OP_USER, BSN_OP_CAPS, BSN_OP_EXEC };
 	assert_order(made.plan, order, sizeof(order) / sizeof(order[0]));
 	drop(&made);
+}
+
+static void make_exec(struct made *made, const char *more, const struct bsn_seccomp_filter *filter)
+{
+	char json[1024];
+	struct basin_error err = { 0 };
+	snprintf(json, sizeof(json),
+		 "{\"ociVersion\": \"1.0.2\", \"root\": {\"path\": \"/r\"}, \"process\": {\"cwd\": \"/\", \"args\": [\"true\"], "
+		 "\"user\": {\"uid\": 0, \"gid\": 0}, \"oomScoreAdj\": 5, \"terminal\": true, "
+		 "\"rlimits\": [{\"type\": \"RLIMIT_NPROC\", \"soft\": 1, \"hard\": 1}]%s},"
+		 " \"linux\": {\"namespaces\": [{\"type\": \"mount\"}, {\"type\": \"pid\"}]}}",
+		 more);
+	if (bsn_config_parse(json, strlen(json), 0, &made->config, &err) < 0)
+		fail_msg("%s", err.text);
+	const struct bsn_plan_exec request = {
+		.config = made->config, .process = made->config, .id = "id", .filter = filter, .console_sent = true
+	};
+	assert_true(bsn_plan_make_exec(&request, &made->plan, &err) >= 0);
+}
+
+/* What comes before the fork cannot be taken over from inside the container. */
+static void test_exec_forks_last(void **state)
+{
+	struct sock_filter allow[] = { { BPF_RET | BPF_K, 0, 0, 0x7fff0000 /* SECCOMP_RET_ALLOW */ } };
+	struct sock_filter deny[] = { { BPF_RET | BPF_K, 0, 0, 0x00050001 /* EPERM */ } };
+	const struct bsn_seccomp_filter lets = { .code = allow, .count = 1 };
+	const struct bsn_seccomp_filter refuses = { .code = deny, .count = 1 };
+	static const enum bsn_op_code last[] = { BSN_OP_JOIN_PROCESS, BSN_OP_CONSOLE, BSN_OP_RLIMIT, BSN_OP_BOUNDING,
+						 BSN_OP_USER,         BSN_OP_CAPS,    BSN_OP_FORK,   BSN_OP_SESSION,
+						 BSN_OP_CONTROL,      BSN_OP_EXEC };
+	static const enum bsn_op_code first[] = { BSN_OP_JOIN_PROCESS, BSN_OP_FORK, BSN_OP_SESSION, BSN_OP_CONTROL,
+						  BSN_OP_USER,         BSN_OP_CAPS, BSN_OP_EXEC };
+	const struct {
+		const char *more;
+		const struct bsn_seccomp_filter *filter;
+		bool last;
+	} cases[] = {
+		{ "", NULL, true },
+		{ "", &lets, true },
+		{ ", \"noNewPrivileges\": true", &refuses, true },
+		{ "", &refuses, false },
+		{ ", \"scheduler\": {\"policy\": \"SCHED_OTHER\"}", NULL, false },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct made made = { NULL, NULL };
+		make_exec(&made, cases[i].more, cases[i].filter);
+		if (cases[i].last)
+			assert_order(made.plan, last, sizeof(last) / sizeof(last[0]));
+		else
+			assert_order(made.plan, first, sizeof(first) / sizeof(first[0]));
+		int closes_proc = place(made.plan, BSN_OP_PROC, 1);
+		assert_true(closes_proc > 0 && closes_proc < place(made.plan, BSN_OP_USER, 0));
+		assert_int_equal(made.plan->list.ops[closes_proc].fd, -1);
+		/* A limit of processes does not count the joiner. */
+		assert_int_equal(place(made.plan, BSN_OP_RLIMIT, 1) > place(made.plan, BSN_OP_FORK, 0), cases[i].last);
+		drop(&made);
+	}
 }
 
 static void test_refusals(void **state)
@@ -229,9 +289,10 @@ static void test_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),    cmocka_unit_test(test_run_does_not_wait),
-		cmocka_unit_test(test_joins),    cmocka_unit_test(test_filter_without_no_new_privs),
-		cmocka_unit_test(test_refusals), cmocka_unit_test(test_list),
+		cmocka_unit_test(test_order),           cmocka_unit_test(test_run_does_not_wait),
+		cmocka_unit_test(test_joins),           cmocka_unit_test(test_filter_without_no_new_privs),
+		cmocka_unit_test(test_refusals),        cmocka_unit_test(test_list),
+		cmocka_unit_test(test_exec_forks_last),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,50 +21,10 @@
 
 #define BROKEN 0xdeadbeefu /* the program ran out of its end, or has an instruction that nobody knows */
 
-static uint32_t loaded(const struct seccomp_data *data, uint32_t at)
-{
-	uint32_t value;
-	assert_true(at % 4 == 0 && at + 4 <= sizeof(*data));
-	memcpy(&value, (const char *)data + at, sizeof(value));
-	return value;
-}
-
 static uint32_t execute(const struct bsn_seccomp_filter *filter, const struct seccomp_data *data)
 {
-	uint32_t a = 0;
-	for (size_t pc = 0; pc < filter->count; pc++) {
-		const struct sock_filter *at = &filter->code[pc];
-		bool yes;
-		switch (at->code) {
-		case BPF_LD | BPF_W | BPF_ABS:
-			a = loaded(data, at->k);
-			continue;
-		case BPF_ALU | BPF_AND | BPF_K:
-			a &= at->k;
-			continue;
-		case BPF_RET | BPF_K:
-			return at->k;
-		case BPF_JMP | BPF_JA:
-			pc += at->k;
-			continue;
-		case BPF_JMP | BPF_JEQ | BPF_K:
-			yes = a == at->k;
-			break;
-		case BPF_JMP | BPF_JGT | BPF_K:
-			yes = a > at->k;
-			break;
-		case BPF_JMP | BPF_JGE | BPF_K:
-			yes = a >= at->k;
-			break;
-		case BPF_JMP | BPF_JSET | BPF_K:
-			yes = (a & at->k) != 0;
-			break;
-		default:
-			return BROKEN;
-		}
-		pc += yes ? at->jt : at->jf;
-	}
-	return BROKEN;
+	uint32_t answer;
+	return bsn_seccomp_answer(filter, data, &answer) < 0 ? BROKEN : answer;
 }
 
 struct pair {
