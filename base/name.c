@@ -23,7 +23,7 @@ int bsn_name_check_id(const char *id, struct basin_error *err)
 	if (good != length)
 		return bsn_fail(err, BASIN_USAGE, EINVAL,
 				"%s: invalid character `%c` in the ID \"%.100s\", use letters, digits and _+-.", words,
-				(unsigned char)id[good] > ' ' && (unsigned char)id[good] < 0x7f ? id[good] : '?', id);
+				(unsigned char)id[good] >= ' ' && (unsigned char)id[good] < 0x7f ? id[good] : '?', id);
 	/* "." and "..", and what would be a hidden directory among the containers. */
 	if (length == 0 || id[0] == '.')
 		return bsn_fail(err, BASIN_USAGE, EINVAL, "%s: \"%s\" is %s", words, id,

@@ -99,6 +99,8 @@ char **cmd_after_dashes(const struct cmd_run *run);
 /* Reports one line on stderr (and to --log) and returns the exit status that belongs to it: the error's code, or 1 for the OCI verbs. */
 int cmd_report(const struct cmd_run *run, const struct basin_error *err);
 int cmd_usage(const struct cmd_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* An errno in words as engines look for them, "no such file or directory"; good until the next call. */
+const char *cmd_words(int sys);
 
 /* 1 and 0 as Go's strconv.ParseBool takes them; -1: neither. */
 int cmd_bool_parse(const char *text);

@@ -60,7 +60,7 @@ static int set_log(struct cmd_run *run, struct cmd_global *global, const char *v
 	int r = cmd_log_check(&global->log);
 	if (r < 0) {
 		global->log.kind = CMD_LOG_NONE;
-		cmd_usage(run, "--log: cannot open \"%s\": %s", global->log.name, strerror(-r));
+		cmd_usage(run, "--log: cannot open \"%s\": %s", global->log.name, cmd_words(-r));
 	}
 	return r;
 }

@@ -3,6 +3,7 @@
  * Messages. Standard error gets one line, which is what people and most engines read; with --log the log gets the record too (cmd/log.c), and
  * then it alone gets warnings and details, as with runc. Where engines ask for json without a log, they read it here.
  */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,4 +74,13 @@ int cmd_usage(const struct cmd_run *run, const char *format, ...)
 		 text, named ? " " : "", run->noun, gap, run->verb);
 	cmd_report_line(run->global, CMD_ERROR, line);
 	return run->noun[0] != '\0' ? BASIN_USAGE : BASIN_FAILED;
+}
+
+const char *cmd_words(int sys)
+{
+	static char room[128];
+	snprintf(room, sizeof(room), "%s", strerror(sys));
+	if (room[0] != '\0' && islower((unsigned char)room[1]))
+		room[0] = (char)tolower((unsigned char)room[0]);
+	return room;
 }

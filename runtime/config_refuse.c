@@ -19,5 +19,18 @@ static int refuse_handler(const struct bsn_config *config, struct basin_error *e
 
 int bsn_config_refuse(const struct bsn_config *config, struct basin_error *err)
 {
+	static const struct {
+		const char *name;
+		const char *instead;
+	} others[] = {
+		{ "run.oci.delegate-cgroup", "a cgroup2 mount that is not read-only, with a new cgroup namespace, delegates the cgroup" },
+		{ "run.oci.seccomp.plugins", "linux.seccomp.listenerPath names an agent" },
+		{ "run.oci.systemd.force_cgroup_v1", "cgroup version 1 is shown where the host has it" },
+	};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		const char *value = bsn_config_annotation(config, others[i].name);
+		if (value != NULL && value[0] != '\0')
+			return refuse(err, "annotations[\"%s\"]: not supported; %s", others[i].name, others[i].instead);
+	}
 	return refuse_handler(config, err);
 }

@@ -60,6 +60,12 @@ static size_t count_of(const char *const *strings)
 	return count;
 }
 
+/* An option without a value is none, as with runc. */
+static bool given(const char *value)
+{
+	return value != NULL && value[0] != '\0';
+}
+
 static int set_strings(struct bsn_config *config, struct bsn_strings *list, const char *const *first, size_t first_count,
 		       const char *const *more)
 {
@@ -129,36 +135,54 @@ static int add_groups(struct bsn_config *config, const char *const *groups, stru
 	return 0;
 }
 
-static int change_process(struct bsn_config *config, const struct bsn_exec_options *options, struct basin_error *err)
+static int check_options(const struct bsn_exec_options *options, struct basin_error *err)
+{
+	for (size_t i = 0; i < count_of(options->env); i++)
+		if (options->env[i][0] == '=' || strchr(options->env[i], '=') == NULL)
+			return bsn_fail(err, BASIN_USAGE, EINVAL, "--env: \"%s\" is not NAME=value", options->env[i]);
+	if (given(options->cwd) && options->cwd[0] != '/')
+		return bsn_fail(err, BASIN_USAGE, EINVAL, "--cwd: \"%s\" is not an absolute path", options->cwd);
+	return 0;
+}
+
+/* The container's own process, changed by what stands on the command line. */
+static int take_options(struct bsn_config *config, const struct bsn_exec_options *options, struct basin_error *err)
 {
 	struct bsn_process_config *process = &config->process;
-	int r = 0;
-	if (options->process_json == NULL) {
-		/* The container's terminal and its memory of who asked for it are its own. */
-		process->terminal = options->tty;
-		r = count_of(options->args) > 0 ? set_strings(config, &process->args, NULL, 0, options->args) : 0;
-		if (r >= 0)
-			r = set_strings(config, &process->env, process->env.of, process->env.count, options->env);
-		if (r < 0)
-			return bsn_fail_sys(err, -r, "cannot read the process");
-	}
-	if (options->tty)
-		process->terminal = true;
-	if (process->terminal && options->console_socket == NULL)
-		bsn_console_size(&process->console_height, &process->console_width);
-	if (options->cwd != NULL)
+	int r = check_options(options, err);
+	if (r < 0)
+		return r;
+	/* The container's terminal and its memory of who asked for it are its own. */
+	process->terminal = false;
+	r = count_of(options->args) > 0 ? set_strings(config, &process->args, NULL, 0, options->args) : 0;
+	if (r >= 0)
+		r = set_strings(config, &process->env, process->env.of, process->env.count, options->env);
+	if (r < 0)
+		return bsn_fail_sys(err, -r, "cannot read the process");
+	if (given(options->cwd))
 		process->cwd = options->cwd;
 	if (options->no_new_privs)
 		process->no_new_privileges = true;
-	if (options->process_label != NULL)
+	if (given(options->process_label))
 		process->selinux_label = options->process_label;
-	if (options->apparmor != NULL)
+	if (given(options->apparmor))
 		process->apparmor_profile = options->apparmor;
-	if (options->user != NULL)
+	if (given(options->user))
 		r = set_user(process, options->user, err);
 	if (r >= 0)
 		r = add_groups(config, options->additional_gids, err);
 	add_caps(process, options->caps);
+	return r;
+}
+
+static int change_process(struct bsn_config *config, const struct bsn_exec_options *options, struct basin_error *err)
+{
+	struct bsn_process_config *process = &config->process;
+	int r = options->process_json == NULL ? take_options(config, options, err) : 0;
+	if (options->tty)
+		process->terminal = true;
+	if (process->terminal && options->console_socket == NULL)
+		bsn_console_size(&process->console_height, &process->console_width);
 	if (r >= 0 && process->args.count == 0)
 		r = bsn_fail(err, BASIN_USAGE, EINVAL, "exec needs a command");
 	if (r >= 0 && process->terminal && options->detach && options->console_socket == NULL)

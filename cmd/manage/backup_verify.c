@@ -51,7 +51,7 @@ static int verify(struct cmd_run *run)
 	int fd = open(name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		int code = errno == ENOENT ? BASIN_NOT_FOUND : BASIN_USAGE;
-		cmd_usage(run, "cannot open \"%s\": %s", name, strerror(errno));
+		cmd_usage(run, "cannot open \"%s\": %s", name, cmd_words(errno));
 		return code;
 	}
 	int status = verify_fd(run, fd, name, format);

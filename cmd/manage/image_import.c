@@ -76,7 +76,7 @@ static int import_image(struct cmd_run *run)
 	}
 	import.fd = open(import.name, O_RDONLY | O_CLOEXEC);
 	if (import.fd < 0)
-		return cmd_usage(run, "cannot open \"%s\": %s", import.name, strerror(errno));
+		return cmd_usage(run, "cannot open \"%s\": %s", import.name, cmd_words(errno));
 	int status = import_from(run, &import, format);
 	close(import.fd);
 	return status;

@@ -8,7 +8,7 @@
 #include "cmd/commands.h"
 #include "cmd/program.h"
 
-enum { LEAVE_RUNNING = CMD_CRIU_LAST, TCP_SKIP_IN_FLIGHT, STATUS_FD, PAGE_SERVER, PRE_DUMP, NETWORK_LOCK };
+enum { LEAVE_RUNNING = CMD_CRIU_LAST, TCP_SKIP_IN_FLIGHT, STATUS_FD, PAGE_SERVER, PRE_DUMP };
 
 static const struct cmd_option options[] = {
 	CMD_CRIU_OPTIONS,
@@ -17,7 +17,6 @@ static const struct cmd_option options[] = {
 	{ STATUS_FD, "status-fd", 0, "FD", "write a NUL there once the pages of --lazy-pages can be had" },
 	{ PAGE_SERVER, "page-server", 0, "ADDRESS:PORT", "send memory there" },
 	{ PRE_DUMP, "pre-dump", 0, NULL, "write memory only, and let the container go on" },
-	{ NETWORK_LOCK, "network-lock", 0, "iptables|nftables|skip", "how connections are held meanwhile" },
 	CMD_OPTIONS_END,
 };
 
@@ -68,6 +67,9 @@ int cmd_criu_option(struct cmd_run *run, int option, const char *value, struct b
 	case CMD_CRIU_PARENT_PATH:
 		criu->parent_path = value;
 		return 0;
+	case CMD_CRIU_NETWORK_LOCK:
+		criu->network_lock = value;
+		return 0;
 	default:
 		return 1;
 	}
@@ -94,9 +96,6 @@ static int set_option(struct cmd_run *run, int option, const char *value, struct
 		return 0;
 	case PRE_DUMP:
 		criu->pre_dump = true;
-		return 0;
-	case NETWORK_LOCK:
-		criu->network_lock = value;
 		return 0;
 	default:
 		return cmd_criu_option(run, option, value, criu);

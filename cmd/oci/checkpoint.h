@@ -18,6 +18,7 @@ enum {
 	CMD_CRIU_LAZY_PAGES,
 	CMD_CRIU_LINK_REMAP,
 	CMD_CRIU_PARENT_PATH,
+	CMD_CRIU_NETWORK_LOCK,
 	CMD_CRIU_LAST
 };
 
@@ -33,6 +34,7 @@ enum {
 		{ CMD_CRIU_AUTO_DEDUP, "auto-dedup", 0, NULL, "keep each page of memory once" },                                 \
 		{ CMD_CRIU_LAZY_PAGES, "lazy-pages", 0, NULL, "move memory when it is asked for" },                              \
 		{ CMD_CRIU_LINK_REMAP, "link-remap", 0, NULL, "link unlinked files back where that is possible" },               \
+		{ CMD_CRIU_NETWORK_LOCK, "network-lock", 0, "iptables|nftables|skip", "how connections are held meanwhile" },    \
 	{                                                                                                                        \
 		CMD_CRIU_PARENT_PATH, "parent-path", 0, "DIR", "images of an earlier --pre-dump, relative to --image-path"       \
 	}

@@ -156,7 +156,7 @@ static char *read_process(const char *path, struct basin_error *err)
 		return text;
 	}
 	free(text);
-	snprintf(err->text, sizeof(err->text), "cannot read \"%s\": %s", path, strerror(saved));
+	snprintf(err->text, sizeof(err->text), "cannot read \"%s\": %s", path, cmd_words(saved));
 	return NULL;
 }
 

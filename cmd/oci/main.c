@@ -44,7 +44,7 @@ static int manage(char **argv)
 	}
 	snprintf(path, sizeof(path), "%s/" HELPER, BASIN_LIBEXECDIR);
 	execv(path, argv);
-	fprintf(stderr, "basin: cannot run %s: %s; is basin installed completely?\n", path, strerror(errno));
+	fprintf(stderr, "basin: cannot run %s: %s; is basin installed completely?\n", path, cmd_words(errno));
 	return BASIN_UNSUPPORTED;
 }
 

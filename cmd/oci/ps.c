@@ -30,7 +30,7 @@ static FILE *start_ps(char *const *arguments, pid_t *ret_pid)
 		close(ends[0]);
 		close(ends[1]);
 		execvp("ps", arguments != NULL ? arguments : (char *const *)usual);
-		fprintf(stderr, "basin: cannot run ps: %s; --format json needs none\n", strerror(errno));
+		fprintf(stderr, "basin: cannot run ps: %s; --format json needs none\n", cmd_words(errno));
 		_exit(BASIN_FAILED);
 	}
 	close(ends[1]);
@@ -94,7 +94,7 @@ static int print_table(struct cmd_run *run, const char *pids)
 		run->arguments[0] = (char *)"ps";
 	FILE *output = start_ps(run->argument_count > 1 ? run->arguments : NULL, &pid);
 	if (output == NULL)
-		return cmd_usage(run, "cannot run ps: %s", strerror(errno));
+		return cmd_usage(run, "cannot run ps: %s", cmd_words(errno));
 	if (getline(&line, &room, output) > 0) {
 		column = find_column(line);
 		fputs(column >= 0 ? line : "", stdout);

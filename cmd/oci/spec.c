@@ -24,7 +24,7 @@ static int fail(struct basin_error *err, const char *bundle, const char *name, i
 		snprintf(err->text, sizeof(err->text), "\"%s/%s\" exists, remove it first", bundle, name);
 	else
 		snprintf(err->text, sizeof(err->text), "cannot write \"%s%s%s\": %s", name[0] != '/' ? bundle : "",
-			 name[0] != '/' ? "/" : "", name, strerror(saved));
+			 name[0] != '/' ? "/" : "", name, cmd_words(saved));
 	return -1;
 }
 

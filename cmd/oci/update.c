@@ -57,7 +57,7 @@ static char *read_resources(const char *path, struct basin_error *err)
 		return text;
 	}
 	free(text);
-	snprintf(err->text, sizeof(err->text), "--resources: cannot read \"%s\": %s", path, strerror(saved));
+	snprintf(err->text, sizeof(err->text), "--resources: cannot read \"%s\": %s", path, cmd_words(saved));
 	return NULL;
 }
 

@@ -47,6 +47,15 @@ is "descriptors of ours do not leak in" "$OUT" 4
 jq -n '{args: ["sh", "-c", "pwd; id -u; echo $X"], cwd: "/tmp", env: ["PATH=/bin", "X=y"], user: {uid: 5, gid: 5}}' >"$T/process.json"
 run "$BASIN" exec --process "$T/process.json" c1
 is "a process as an engine gives it" "$(echo "$OUT" | tr '\n' ' ')" "/tmp 5 y "
+run "$BASIN" exec --process "$T/process.json" --user 9:9 --cwd / c1
+is "and the other options have no part in it" "$(echo "$OUT" | tr '\n' ' ')" "/tmp 5 y "
+for env in X =x ""; do
+	refused "--env \"$env\"" 255 '^--env: "'"$env"'" is not NAME=value' "$BASIN" exec --env "$env" c1 true
+done
+refused "a relative --cwd" 255 '^--cwd: "tmp" is not an absolute path' "$BASIN" exec --cwd tmp c1 true
+run "$BASIN" exec --cwd "" --user "" c1 pwd
+is "options that are empty are none" "$STATUS $OUT" "0 /"
+refused "a process file that is missing" 255 'cannot read "/nosuch": no such file or directory' "$BASIN" exec --process /nosuch c1
 ok "a detached one goes on" "$BASIN" exec -d --pid-file "$T/pid" c1 sleep 300
 like "its pid is in the file and in the container" " $("$BASIN" ps --format json c1 | jq -r 'map(tostring) | join(" ")') " " $(cat "$T/pid") "
 "$BASIN" exec c1 sh -c 'trap "exit 4" TERM; echo ready; while :; do sleep 0.1; done' >"$T/ready" &

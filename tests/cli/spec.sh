@@ -10,7 +10,7 @@ ok "it is JSON with what the runtime-spec wants" jq -e '.ociVersion and .process
 refused "spec leaves an existing config.json alone" 1 'config\.json" exists, remove it first' "$BASIN" spec
 ok "spec --bundle" "$BASIN" spec --bundle "$T/other"
 ok "both are the same" cmp config.json "$T/other/config.json"
-refused "spec in a directory that is not there" 1 'cannot write "/nonexistent/config.json": No such file' "$BASIN" spec -b /nonexistent
+refused "spec in a directory that is not there" 1 'cannot write "/nonexistent/config.json": no such file' "$BASIN" spec -b /nonexistent
 refused "spec takes no argument" 1 '"x" is too much' "$BASIN" spec x
 
 if command -v runc >/dev/null; then

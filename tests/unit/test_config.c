@@ -249,6 +249,7 @@ static void what_is_not_done_is_refused_by_its_path(void **state)
 	(void)state;
 	static const struct mistake refused[] = {
 		{ "annotations", "{\"run.oci.handler\":\"krun\"}", "annotations[\"run.oci.handler\"]" },
+		{ "annotations", "{\"run.oci.delegate-cgroup\":\"x\"}", "annotations[\"run.oci.delegate-cgroup\"]" },
 	};
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		struct bsn_config *config = NULL;
