@@ -23,7 +23,8 @@ int bsn_config_refuse(const struct bsn_config *config, struct basin_error *err)
 		const char *name;
 		const char *instead;
 	} others[] = {
-		{ "run.oci.delegate-cgroup", "a cgroup2 mount that is not read-only, with a new cgroup namespace, delegates the cgroup" },
+		{ "run.oci.delegate-cgroup",
+		  "a cgroup2 mount that is not read-only, with a new cgroup namespace, delegates the cgroup" },
 		{ "run.oci.seccomp.plugins", "linux.seccomp.listenerPath names an agent" },
 		{ "run.oci.systemd.force_cgroup_v1", "cgroup version 1 is shown where the host has it" },
 	};
