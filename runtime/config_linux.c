@@ -205,6 +205,17 @@ static int parse_personality(struct bsn_config *config, const json_t *json, stru
 	return 0;
 }
 
+/* Of a checked list. */
+static size_t count_nodes(const char *list)
+{
+	size_t count = 0;
+	for (char *end = NULL; *list != '\0'; list = *end == ',' ? end + 1 : end) {
+		unsigned long first = strtoul(list, &end, 10);
+		count += *end == '-' ? strtoul(end + 1, &end, 10) - first + 1 : 1;
+	}
+	return count;
+}
+
 static int parse_memory_policy(struct bsn_config *config, const json_t *json, struct basin_error *err)
 {
 	static const struct bsn_config_word modes[] = {
@@ -226,9 +237,7 @@ static int parse_memory_policy(struct bsn_config *config, const json_t *json, st
 	int r = bsn_json_get_object(json, "linux", "memoryPolicy", &object, err);
 	if (r <= 0)
 		return r;
-	/* An empty one is none, as with runc, whose words come before the field's. */
-	if (json_object_size(object) == 0)
-		return 0;
+	/* runc's words come before the field's. */
 	r = bsn_config_word(object, "linux.memoryPolicy", "mode", modes, &mode, err);
 	if (r == 0)
 		r = bsn_config_wrong(err, "linux.memoryPolicy.mode: must be given");
@@ -238,10 +247,13 @@ static int parse_memory_policy(struct bsn_config *config, const json_t *json, st
 		return bsn_error_prefix(err, "invalid memory policy nodes");
 	if (bsn_config_word_mask(object, "linux.memoryPolicy", "flags", flag_words, &flags, NULL, err) < 0)
 		return bsn_error_prefix(err, "invalid memory policy flag");
-	/* Nodes for a mode that takes none are the kernel's to refuse. */
 	bool no_nodes = mode == MPOL_DEFAULT || mode == MPOL_LOCAL;
+	if (no_nodes && policy->nodes != NULL)
+		return bsn_config_wrong(err, "memory policy mode requires 0 nodes but got %zu: linux.memoryPolicy.nodes: leave it out",
+					count_nodes(policy->nodes));
 	if (!no_nodes && mode != MPOL_PREFERRED && policy->nodes == NULL)
-		return bsn_config_wrong(err, "linux.memoryPolicy.nodes: this mode needs a list of nodes");
+		return bsn_config_wrong(err, "memory policy mode requires at least one node but got 0: linux.memoryPolicy.nodes: "
+					     "this mode needs a list of nodes");
 	policy->given = true;
 	policy->mode = (int)mode;
 	policy->flags = (unsigned int)flags;
