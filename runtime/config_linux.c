@@ -249,7 +249,8 @@ static int parse_memory_policy(struct bsn_config *config, const json_t *json, st
 		return bsn_error_prefix(err, "invalid memory policy flag");
 	bool no_nodes = mode == MPOL_DEFAULT || mode == MPOL_LOCAL;
 	if (no_nodes && policy->nodes != NULL)
-		return bsn_config_wrong(err, "memory policy mode requires 0 nodes but got %zu: linux.memoryPolicy.nodes: leave it out",
+		return bsn_config_wrong(err,
+					"memory policy mode requires 0 nodes but got %zu: linux.memoryPolicy.nodes: leave it out",
 					count_nodes(policy->nodes));
 	if (!no_nodes && mode != MPOL_PREFERRED && policy->nodes == NULL)
 		return bsn_config_wrong(err, "memory policy mode requires at least one node but got 0: linux.memoryPolicy.nodes: "
