@@ -8,6 +8,7 @@
 #include "runtime/hooks.h"
 
 #define KILL_WAIT_MS 10000
+#define ENDING_MS    100 /* for what was sent a signal a moment ago: we may be here before it has run again */
 
 /* Kills the first process and waits for its end; undoing the cgroup step ends all others. */
 static int end_process(const struct bsn_state *state, struct basin_error *err)
@@ -24,6 +25,13 @@ static int end_process(const struct bsn_state *state, struct basin_error *err)
 	return r < 0 && r != -ESRCH ? bsn_fail_sys(err, -r, "cannot kill container \"%s\"", state->id) : 0;
 }
 
+static bool is_ending(const struct bsn_state *state)
+{
+	auto_fd int pidfd = bsn_container_pidfd(state);
+	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+	return pidfd < 0 || bsn_sys_poll(&ended, 1, ENDING_MS) > 0;
+}
+
 static int check_deletable(struct bsn_container *container, const struct bsn_state *state, bool force, struct basin_error *err)
 {
 	int r = bsn_container_refuse_managed(container->runtime, state, "rm", err);
@@ -31,7 +39,7 @@ static int check_deletable(struct bsn_container *container, const struct bsn_sta
 		return r;
 	enum bsn_status status = bsn_container_status(container, state);
 	/* As runc: one that was made but never started goes too. */
-	if (status == BSN_STOPPED || status == BSN_CREATED || force)
+	if (status == BSN_STOPPED || status == BSN_CREATED || force || (status == BSN_RUNNING && is_ending(state)))
 		return end_process(state, err);
 	return bsn_fail(err, BASIN_CONFLICT, EBUSY, "cannot delete container \"%s\" that is not stopped: %s", state->id,
 			bsn_status_name(status));

@@ -37,6 +37,11 @@ refused "a stopped one" 1 'container not running' "$BASIN" kill c TERM
 ok "a stopped one with --all" "$BASIN" kill --all c
 ok "delete" "$BASIN" delete c
 
+make_bundle "$T/e" '.process.args = ["sh", "-c", "trap exit TERM; while :; do echo here >/here; sleep 0.03; done"] | .root.readonly = false'
+"$BASIN" run -d -b "$T/e" e >"$T/log" 2>&1
+within 5 grep -q here "$ROOTFS/here"
+ok "one that was told to end a moment ago can be deleted" sh -c "$BASIN kill e TERM && $BASIN delete e"
+
 ok "one that was not started yet" sh -c "$BASIN create -b $T/b d && $BASIN kill d KILL"
 ended() { [ "$("$BASIN" state d | jq -r .status)" = stopped ]; }
 within 5 ended
