@@ -5,7 +5,7 @@
 
 #include "base/str.h"
 
-#define ID_MAX         1024
+#define ID_MAX         255 /* it is the name of a directory and of a cgroup */
 #define LABEL_MAX      40
 #define POOL_DEPTH_MAX 8
 

@@ -274,7 +274,7 @@ static const char *name_of(const char *argv0)
 	return name[0] != '\0' && strcmp(name, "basin-manage") != 0 ? name : "basin";
 }
 
-int cmd_program(int argc, char **argv, const struct cmd_entry *entries, size_t count, int (*other)(char **argv))
+static int run_program(int argc, char **argv, const struct cmd_entry *entries, size_t count, int (*other)(char **argv))
 {
 	static const struct cmd_command top_command = { .options = cmd_global_options, .stop_after = 1 };
 	struct cmd_global global = { .program = "basin", .level = CMD_INFO };
@@ -305,6 +305,16 @@ int cmd_program(int argc, char **argv, const struct cmd_entry *entries, size_t c
 	int status = dispatch(&top, &program);
 	free(top.arguments);
 	return status;
+}
+
+int cmd_program(int argc, char **argv, const struct cmd_entry *entries, size_t count, int (*other)(char **argv))
+{
+	int status = run_program(argc, argv, entries, count, other);
+	/* What was asked for and did not get out is no success. */
+	if (status != 0 || (fflush(stdout) == 0 && !ferror(stdout)))
+		return status;
+	fputs("basin: cannot write to standard output\n", stderr);
+	return BASIN_FAILED;
 }
 
 int cmd_runtime(const struct cmd_run *run, struct bsn_runtime *ret_runtime)

@@ -590,6 +590,18 @@ static int make(struct bsn_run *run, bsn_run_maker *maker, void *data, struct ba
 	return r >= 0 ? maker(run, data, err) : r;
 }
 
+/* Unmaking takes descriptors as well, and that there were too few may be why it failed. */
+static void close_work(struct bsn_run *run)
+{
+	for (size_t i = 0; run->handles != NULL && i < run->plan->handle_count; i++)
+		bsn_own_close(&run->handles[i]), run->handles[i] = -1;
+	bsn_record_close(run->record);
+	run->record = NULL;
+	bsn_own_close(&run->cgroup);
+	run->cgroup = -1;
+	bsn_child_release(&run->child);
+}
+
 int bsn_run_apply_with(struct bsn_run *run, bsn_run_maker *maker, void *data, struct basin_error *err)
 {
 	struct bsn_container container = BSN_CONTAINER_INIT;
@@ -604,6 +616,7 @@ int bsn_run_apply_with(struct bsn_run *run, bsn_run_maker *maker, void *data, st
 			bsn_error_prefix(err, "container init was OOM-killed (memory limit too low?)");
 		bsn_run_abandon(run);
 		bsn_scope_release(&run->holder);
+		close_work(run);
 		bsn_container_undo(&run->container, NULL);
 		if (run->hooked)
 			bsn_hooks_run_last(run->config, &run->state);

@@ -44,6 +44,19 @@ static int take_lock(struct bsn_container *container, int timeout_ms, struct bas
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot lock container \"%s\"", container->id) : 0;
 }
 
+/* Where descriptors are few our own are needed for it; the lock, too: all that it guarded has been unmade. */
+static int remove_directory(struct bsn_container *container)
+{
+	int *const ours[] = { &container->dir, &container->lock };
+	int r = bsn_remove_tree(container->root, container->id);
+	for (size_t i = 0; i < 2 && r == -EMFILE; i++) {
+		bsn_own_close(ours[i]);
+		*ours[i] = -1;
+		r = bsn_remove_tree(container->root, container->id);
+	}
+	return r == -EMFILE ? bsn_sys_unlinkat(container->root, container->id, AT_REMOVEDIR) : r;
+}
+
 int bsn_container_make(const struct bsn_runtime *runtime, const char *id, struct bsn_container *ret_container,
 		       struct basin_error *err)
 {
@@ -65,7 +78,7 @@ int bsn_container_make(const struct bsn_runtime *runtime, const char *id, struct
 	r = container.dir < 0 ? bsn_fail_sys(err, -container.dir, "cannot open the directory of container \"%s\"", id)
 			      : take_lock(&container, 0, err);
 	if (r < 0) {
-		bsn_remove_tree(container.root, id);
+		remove_directory(&container);
 		return r;
 	}
 	*ret_container = container;
@@ -186,12 +199,14 @@ int bsn_container_undo(struct bsn_container *container, struct basin_error *err)
 {
 	struct bsn_record *record = NULL;
 	int r = bsn_record_open(container->dir, "record", false, &record, err);
-	if (r < 0)
+	/* Where one cannot be made (a full file system) there was none: nothing was ever intended. */
+	bool none = r < 0 && faccessat(container->dir, "record", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+	if (r < 0 && !none)
 		return r;
-	r = bsn_steps_undo(bsn_container_steps, bsn_container_step_count, record, container, err);
+	r = none ? 0 : bsn_steps_undo(bsn_container_steps, bsn_container_step_count, record, container, err);
 	bsn_record_close(record);
 	if (r < 0)
 		return r;
-	r = bsn_remove_tree(container->root, container->id);
+	r = remove_directory(container);
 	return r < 0 ? bsn_fail_sys(err, -r, "cannot remove the directory of container \"%s\"", container->id) : 0;
 }
