@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/oci/document.h"
 #include "runtime/runtime.h"
 
 /* What runc exits with when exec itself fails (but for wrong usage, which is 1), so that it is not taken for the command's own status. */
@@ -137,29 +133,6 @@ static int set_option(struct cmd_run *run, int option, const char *value, struct
 	}
 }
 
-/* A whole file, at most 1 MiB; "-" is not special, as in runc. NULL: *err says why. */
-static char *read_process(const char *path, struct basin_error *err)
-{
-	const size_t room = 1 << 20;
-	char *text = malloc(room + 1);
-	size_t length = 0;
-	ssize_t n = -1;
-	int fd = text == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-	while (fd >= 0 && (n = read(fd, text + length, room - length)) > 0)
-		length += (size_t)n;
-	int saved = length == room ? EFBIG : errno;
-	bool good = n == 0 && length < room;
-	if (fd >= 0)
-		close(fd);
-	if (good) {
-		text[length] = '\0';
-		return text;
-	}
-	free(text);
-	snprintf(err->text, sizeof(err->text), "cannot read \"%s\": %s", path, cmd_words(saved));
-	return NULL;
-}
-
 static int run_exec(struct cmd_run *run)
 {
 	struct bsn_exec_options exec = { 0 };
@@ -186,7 +159,8 @@ static int run_exec(struct cmd_run *run)
 	exec.additional_gids = lists.groups;
 	exec.cgroups = lists.cgroups;
 	if (lists.process_file != NULL) {
-		process = read_process(lists.process_file, &err);
+		/* "-" is not special, as in runc. */
+		process = cmd_document_read(lists.process_file, false, &err);
 		exec.process_json = process;
 	}
 	int r = lists.process_file != NULL && process == NULL ? -1 : bsn_container_exec(&runtime, &exec, &status, &err);

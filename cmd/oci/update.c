@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/oci/document.h"
 #include "runtime/runtime.h"
-
-#define RESOURCES_MAX (1 << 20)
 
 enum { RESOURCES = 1, FIRST_VALUE };
 
@@ -39,28 +33,6 @@ static const struct cmd_option options[] = {
 
 #define VALUES_MAX 64
 
-/* NULL: *err says why. */
-static char *read_resources(const char *path, struct basin_error *err)
-{
-	char *text = malloc(RESOURCES_MAX + 1);
-	size_t length = 0;
-	ssize_t n = -1;
-	bool standard = strcmp(path, "-") == 0;
-	int fd = text == NULL ? -1 : standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	while (fd >= 0 && (n = read(fd, text + length, RESOURCES_MAX - length)) > 0)
-		length += (size_t)n;
-	int saved = length == RESOURCES_MAX ? EFBIG : errno;
-	if (fd >= 0 && !standard)
-		close(fd);
-	if (n == 0 && length < RESOURCES_MAX) {
-		text[length] = '\0';
-		return text;
-	}
-	free(text);
-	snprintf(err->text, sizeof(err->text), "--resources: cannot read \"%s\": %s", path, cmd_words(saved));
-	return NULL;
-}
-
 static int run_update(struct cmd_run *run)
 {
 	struct bsn_update_value values[VALUES_MAX];
@@ -82,7 +54,7 @@ static int run_update(struct cmd_run *run)
 	if (option < 0 || cmd_want_arguments(run, 1, 1) < 0 || cmd_runtime(run, &runtime) < 0)
 		return BASIN_FAILED;
 	update.id = run->arguments[0];
-	if (file != NULL && (text = read_resources(file, &err)) == NULL)
+	if (file != NULL && (text = cmd_document_read(file, true, &err)) == NULL)
 		return cmd_report(run, &err);
 	update.resources_json = text;
 	int r = bsn_container_update(&runtime, &update, &err);

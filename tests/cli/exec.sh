@@ -56,6 +56,9 @@ refused "a relative --cwd" 255 '^--cwd: "tmp" is not an absolute path' "$BASIN" 
 run "$BASIN" exec --cwd "" --user "" c1 pwd
 is "options that are empty are none" "$STATUS $OUT" "0 /"
 refused "a process file that is missing" 255 'cannot read "/nosuch": no such file or directory' "$BASIN" exec --process /nosuch c1
+jq '.args = ["sh", "-c", "env | wc -c"] | .env += [range(20) | "V\(.)=" + ("x" * 100000)]' "$T/process.json" >"$T/large.json"
+run "$BASIN" exec --process "$T/large.json" c1
+ok "a process file may be as large as what can be executed" [ "$OUT" -gt 2000000 ]
 ok "a detached one goes on" "$BASIN" exec -d --pid-file "$T/pid" c1 sleep 300
 like "its pid is in the file and in the container" " $("$BASIN" ps --format json c1 | jq -r 'map(tostring) | join(" ")') " " $(cat "$T/pid") "
 "$BASIN" exec c1 sh -c 'trap "exit 4" TERM; echo ready; while :; do sleep 0.1; done' >"$T/ready" &
