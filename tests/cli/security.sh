@@ -8,6 +8,17 @@ bundle() {
 	make_bundle "$B" ".process.args = $1 | .root.readonly = false | ${2:-.}"
 }
 
+# A payload that keeps what is ours open keeps the starter waiting; then everything that follows would wait as long.
+bundle '["sleep", "60"]'
+run timeout --signal=KILL 10 "$BASIN" run -d -b "$B" c0 7</
+if [ "$STATUS" != 0 ]; then
+	fail "a payload has none of our descriptors" "status $STATUS"
+	exit 1
+fi
+pid=$("$BASIN" state c0 | jq .pid)
+is "a payload has none of our descriptors" "$(ls "/proc/$pid/fd" | xargs)" "0 1 2"
+"$BASIN" delete -f c0
+
 # The host's binary must not be what a container can reach as /proc/PID/exe (a program whose interpreter is /proc/self/exe).
 printf '#!/proc/self/exe\n' >"$ROOTFS/bin/evil"
 chmod 755 "$ROOTFS/bin/evil"
@@ -237,7 +248,12 @@ for n in first second third; do
 done
 bundle '["sh", "-c", "mknod /tmp/fuse-own c 10 229; : <>/tmp/fuse-own; echo $?"]' '.root.readonly = false | .process.capabilities |= map_values(. + ["CAP_MKNOD"]) | .linux.resources.devices += [{allow: true, type: "c", major: 10, minor: 229, access: "rwm"}]'
 run "$BASIN" run -b "$B" devices-own
-nok "one with a rule of its own is not held by that filter" grep -q 'not permitted' <<<"$ERR"
+mknod "$T/fuse" c 10 229
+if (: <>"$T/fuse") 2>&1 | grep -q 'not permitted'; then
+	skip "one with a rule of its own is not held by that filter" "this machine lets nobody open the device"
+else
+	nok "one with a rule of its own is not held by that filter" grep -q 'not permitted' <<<"$ERR"
+fi
 bundle '["sh", "-c", "(: <>/tmp/fuse-first) 2>/dev/null && echo open; : >/dev/null && echo null"]' '.'
 run "$BASIN" run -b "$B" devices-last
 is "and the next one is" "$OUT" null

@@ -93,8 +93,9 @@ else
 fi
 
 # --- a container that lies in wait for exec: its passwd and its loader's files never end, its /proc is a forgery, its programs are ours ---
-mkdir -p "$ROOTFS/forged/self" "$ROOTFS/forged/1"
+mkdir -p "$ROOTFS/forged/self/attr/apparmor" "$ROOTFS/forged/1"
 echo 0 >"$ROOTFS/forged/self/oom_score_adj"
+echo nothing | tee "$ROOTFS/forged/self/attr/apparmor/exec" >"$ROOTFS/forged/self/attr/exec"
 ln -sfn self "$ROOTFS/forged/1/self"
 caps='["CAP_SYS_ADMIN", "CAP_CHOWN", "CAP_DAC_OVERRIDE"]'
 bundle '["sh", "-c", "mkfifo /etc/trap; mv /etc/trap /etc/passwd; mkfifo /etc/ld.so.preload /etc/ld.so.cache; exec 7<>/etc/passwd; mount --bind /forged /proc; touch /ready; sleep 600"]' \
@@ -107,6 +108,11 @@ if within 5 test -e "$ROOTFS/ready"; then
 	run timeout --signal=KILL 10 "$BASIN" exec -d --pid-file "$T/pid" c1 sleep 60
 	is "what exec sets through procfs it sets in the real one" "$(cat "/proc/$(cat "$T/pid")/oom_score_adj")" 55
 	is "and not in the forgery" "$(cat "$ROOTFS/forged/self/oom_score_adj")" 0
+	# A host that seems to have AppArmor: what the kernel then says to a profile that nobody loaded is a refusal.
+	label='mount -t tmpfs none /sys/module && mkdir -p /sys/module/apparmor/parameters && echo Y >/sys/module/apparmor/parameters/enabled && exec "$@"'
+	run timeout --signal=KILL 10 unshare -m sh -c "$label" sh "$BASIN" exec --apparmor basin-no-such-profile c1 true
+	like "a profile goes to the kernel, which does not know it" "$STATUS $ERR" '^(1|255) .*basin-no-such-profile'
+	is "and not to the forgery" "$(sort -u "$ROOTFS"/forged/self/attr/exec "$ROOTFS"/forged/self/attr/apparmor/exec)" nothing
 else
 	fail "the trap is set" "$(cat "$T/err")" "$("$BASIN" state c1)"
 fi
