@@ -45,12 +45,12 @@ int bsn_notify_bind(int dir, int *ret_fd, struct basin_error *err)
 		return bsn_fail_sys(err, -fd, "cannot make the notify socket");
 	/* The descriptor keeps the address short, wherever the state root is. */
 	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" BSN_NOTIFY_SOCKET, at);
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return bsn_fail_sys(err, errno, "cannot make the notify socket");
-	/* Any user of the container may report. */
-	int r = bsn_sys_fchmodat(at, BSN_NOTIFY_SOCKET, 0777);
+	/* Any user of the container may report. The mode is given here and not set afterwards: by then the name could be a link. */
+	mode_t mask = umask(0);
+	int r = bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+	umask(mask);
 	if (r < 0)
-		return bsn_fail_sys(err, -r, "cannot open the notify socket to the container's users");
+		return bsn_fail_sys(err, -r, "cannot make the notify socket");
 	*ret_fd = bsn_fd_give(&fd);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "runtime/child/child.h"
 
 #define SA_RESTORER  0x04000000u
+#define PASSWD_READS 512 /* of at most 4 KiB */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 void close_rest(struct child *child, unsigned int flags)
@@ -163,30 +164,52 @@ static const char *home_in(char *line, const char *uid)
 	return ours && field[0] == '/' ? field : NULL;
 }
 
-/* Fills in "HOME=": "/" stays where the container's own passwd does not know the user. */
+/* The whole lines of text, of which *length bytes are there; what is behind the last of them moves to the beginning. */
+static const char *home_in_lines(char *text, size_t *length, const char *uid)
+{
+	size_t from = 0;
+	for (size_t at = 0; at < *length; at++) {
+		if (text[at] != '\n')
+			continue;
+		text[at] = '\0';
+		const char *found = home_in(text + from, uid);
+		if (found != NULL)
+			return found;
+		from = at + 1;
+	}
+	for (size_t at = from; at < *length; at++)
+		text[at - from] = text[at];
+	*length -= from;
+	text[*length] = '\0';
+	return NULL;
+}
+
+/*
+ * Fills in "HOME=": "/" stays where the container's own passwd does not know the user. It may be any file, or none: what is not there yet is
+ * not waited for, and what does not end is left.
+ */
 static void find_home(char *home, size_t room, uint64_t uid)
 {
-	char passwd[8192];
+	char passwd[4096];
 	char digits[24];
 	const char *wanted = text_number(digits, (int64_t)uid);
+	const char *found = NULL;
+	size_t length = 0;
 	int fd = sys_openat(AT_FDCWD, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	long n = fd < 0 ? fd : SYS3(read, fd, passwd, sizeof(passwd) - 1);
+	for (int reads = 0; fd >= 0 && found == NULL && reads < PASSWD_READS && length < sizeof(passwd) - 1; reads++) {
+		long n = SYS3(read, fd, passwd + length, sizeof(passwd) - 1 - length);
+		length += n > 0 ? (size_t)n : 0;
+		/* The last line may have no end. */
+		if (n <= 0 && length > 0)
+			passwd[length++] = '\n';
+		found = home_in_lines(passwd, &length, wanted);
+		if (n <= 0)
+			break;
+	}
 	if (fd >= 0)
 		sys_close(fd);
-	passwd[n > 0 ? n : 0] = '\0';
-	for (char *line = passwd; *line != '\0';) {
-		char *end = line;
-		while (*end != '\0' && *end != '\n')
-			end++;
-		char *next = *end == '\n' ? end + 1 : end;
-		*end = '\0';
-		const char *found = home_in(line, wanted);
-		if (found != NULL && text_length(found) + sizeof("HOME=") <= room) {
-			text_add(home, sizeof("HOME=") - 1, room, found);
-			return;
-		}
-		line = next;
-	}
+	if (found != NULL && text_length(found) + sizeof("HOME=") <= room)
+		text_add(home, sizeof("HOME=") - 1, room, found);
 }
 
 int op_lookup(struct child *child, const struct bsn_op *op)

@@ -33,6 +33,19 @@ run_bundle 'echo $HOME' '.process.user.uid = 2000'
 is "in the container's passwd" "$OUT" /home/temp
 run_bundle 'echo $HOME' '.process.user.uid = 2001'
 is "and is / for a user who is not in it" "$OUT" /
+cp "$ROOTFS/etc/passwd" "$T/passwd"
+{
+	for n in $(seq 3000 3400); do echo "user$n:x:$n:$n:somebody with a name:/home/user$n:/bin/sh"; done
+	printf 'last:x:2001:2001::/home/last'
+} >"$ROOTFS/etc/passwd"
+run_bundle 'echo $HOME' '.process.user.uid = 3399'
+is "also in a long passwd" "$OUT" /home/user3399
+run_bundle 'echo $HOME' '.process.user.uid = 2001'
+is "to its end" "$OUT" /home/last
+head -c 100000 /dev/zero | tee "$ROOTFS/etc/passwd" >/dev/null
+run_bundle 'echo $HOME' '.process.user.uid = 2001'
+is "and one that is none is read to no harm" "$OUT" /
+cp "$T/passwd" "$ROOTFS/etc/passwd"
 make_bundle "$B" '.process.args = ["env"] | .process.env = ["ONE=two", "PATH=/bin", "ONEX=1", "ONE=", "HOME=/", "TWO=\n"]'
 run "$BASIN" run -b "$B" c1
 is "the last of several holds, where it stands" "$OUT" $'PATH=/bin\nONEX=1\nONE=\nHOME=/\nTWO='

@@ -54,6 +54,9 @@ for fd in 3 4 5 6 7 8 9; do
 	run "$BASIN" run -b "$B" c1 7</
 	if [ "$STATUS" != 0 ]; then pass "cwd /proc/self/fd/$fd is refused"; else fail "cwd /proc/self/fd/$fd is refused" "$OUT"; fi
 done
+# One that is handed over on purpose leads there, and is refused for where it leads.
+bundle '["sh", "-c", "ls"]' '.process.cwd = "/proc/self/fd/3"'
+refused "a working directory that lies outside" 1 'outside the container' "$BASIN" run --preserve-fds 1 -b "$B" c1 3</
 bundle '["sleep", "60"]'
 "$BASIN" run -d -b "$B" c1
 for fd in 3 4 5 6 7 8; do
@@ -145,17 +148,20 @@ swapped() {
 	wait $SWAPPER 2>/dev/null
 	rm -rf "$1" "$1-link"
 }
-mkdir -p "$T/host/made/deep"
-bundle '["sh", "-c", "grep -c /made/deep /proc/self/mountinfo"]' '.mounts += [{destination: "/swap/made/deep", type: "tmpfs", source: "tmpfs"}, {destination: "/swap/made/new", type: "tmpfs", source: "tmpfs"}]'
+# All are counted inside, wherever they lie.
+bundle '["sh", "-c", "grep -c \" - tmpfs attack \" /proc/self/mountinfo"]' '.mounts += [range(20) | {destination: "/swap/madeNTH/m\(.)", type: "tmpfs", source: "attack"}]'
+cp "$B/config.json" "$T/config.json"
 swapping "$ROOTFS/swap" "$T/host"
 outside='' made=0
-for _ in $(seq 40); do
+for n in $(seq 40); do
+	mkdir -p "$T/host/made$n"/m{0..19}
+	sed "s/madeNTH/made$n/" "$T/config.json" >"$B/config.json"
 	run "$BASIN" run -b "$B" c1
-	[ "$STATUS$OUT" != 01 ] || made=$((made + 1))
-	[ "$STATUS" != 1 ] || [ "$OUT" != 0 ] || outside="a mount went elsewhere"
+	[ "$STATUS" != 0 ] || made=$((made + 1))
+	[ "$STATUS $OUT" = "0 20" ] || [ -z "$OUT" ] || outside="only $OUT mounts came inside "
 done
 swapped "$ROOTFS/swap"
-is "a mount's destination that is exchanged for a link leads nowhere outside" "$outside$(ls "$T/host/made")" deep
+is "a mount's destination that is exchanged for a link leads nowhere outside" "$outside$(find "$T/host" -mindepth 2 | wc -l)" 800
 if [ $made -gt 0 ]; then pass "containers were made meanwhile"; else fail "containers were made meanwhile" "$OUT $ERR"; fi
 rm -rf "${ROOTFS:?}$T"
 # The payload finds its procfs at one name or the other, or for a moment at none, and masked wherever it is.
@@ -220,6 +226,11 @@ like "a file over the host's sysctl" "$STATUS $OUT" '^(1 |0 12345)'
 is "gets nothing" "$(cat "$T/fake-file")" fake
 run unshare -m sh -c "mount --bind $T/fake /proc/sys && mkdir -p $T/fake/kernel && echo fake >$T/fake/kernel/msgmax; exec $BASIN run -b $B c1"
 is "nor does a directory" "$STATUS $(cat "$T/fake/kernel/msgmax")" "1 fake"
+bundle '["cat", "/proc/sys/kernel/msgmax"]' '.linux.sysctl = {"net.msgmax": "12345"}'
+run unshare -m sh -c "mount --bind /proc/sys/kernel /proc/sys/net && exec $BASIN run -b $B c1"
+is "nor another part of procfs" "$STATUS $OUT" "1 "
+bundle '["true"]' '.linux.maskedPaths = ["/etc/masked"]'
+refused "what lies on the host's /dev/null masks nothing" 1 'not the null device' unshare -m sh -c "mount --bind $T/fake-file /dev/null && exec $BASIN run -b $B c1 </dev/zero"
 CAPS='.process.capabilities[] += ["CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"]'
 bundle '["sh", "-c", "mount -t tmpfs x /proc && mkdir /proc/self && echo fake >/proc/self/oom_score_adj && cp -r /proc/self /proc/1; exec sleep 100"]' "$CAPS"
 "$BASIN" run -d -b "$B" c1

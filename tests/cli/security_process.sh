@@ -26,6 +26,9 @@ if run setpriv --inh-caps +chown,+kill --ambient-caps +chown,+kill true; then
 	bundle "$(jq -n --arg s "$status" '["sh", "-c", $s]')" '.process.user.uid = 1000'
 	run setpriv --inh-caps +chown,+kill --ambient-caps +chown,+kill "$BASIN" run -b "$B" c2
 	is "nor does run" "$OUT" "$nothing"
+	bundle '["grep", "CapAmb", "/proc/self/status"]' '.process.capabilities.inheritable = ["CAP_KILL"] | .process.capabilities.ambient = []'
+	run setpriv --inh-caps +chown,+kill --ambient-caps +chown,+kill "$BASIN" run -b "$B" c2
+	is "not even one that it may hand on itself" "$OUT" $'CapAmb:\t0000000000000000'
 else
 	skip "no capability is inherited" "setpriv cannot make any here"
 fi
@@ -108,6 +111,13 @@ if within 5 test -e "$ROOTFS/ready"; then
 	run timeout --signal=KILL 10 "$BASIN" exec -d --pid-file "$T/pid" c1 sleep 60
 	is "what exec sets through procfs it sets in the real one" "$(cat "/proc/$(cat "$T/pid")/oom_score_adj")" 55
 	is "and not in the forgery" "$(cat "$ROOTFS/forged/self/oom_score_adj")" 0
+	for kind in fifo "link to a device"; do
+		rm -f "$ROOTFS/forged-ptmx"
+		if [ "$kind" = fifo ]; then mkfifo "$ROOTFS/forged-ptmx"; else ln -s /dev/null "$ROOTFS/forged-ptmx"; fi
+		nsenter -t "$("$BASIN" state c1 | jq .pid)" -m -r sh -c 'rm -f /dev/ptmx; mv /forged-ptmx /dev/ptmx'
+		run timeout --signal=KILL 10 "$BASIN" exec -t c1 true </dev/null
+		like "a /dev/ptmx that is a $kind makes no terminal" "$STATUS $ERR" '^255 .*not a terminal multiplexer'
+	done
 	# A host that seems to have AppArmor: what the kernel then says to a profile that nobody loaded is a refusal.
 	label='mount -t tmpfs none /sys/module && mkdir -p /sys/module/apparmor/parameters && echo Y >/sys/module/apparmor/parameters/enabled && exec "$@"'
 	run timeout --signal=KILL 10 unshare -m sh -c "$label" sh "$BASIN" exec --apparmor basin-no-such-profile c1 true
