@@ -118,7 +118,8 @@ static int spawn_with(const struct bsn_spawn *spawn, posix_spawn_file_actions_t 
 	sigemptyset(&none);
 	posix_spawnattr_setsigdefault(&attributes, &all);
 	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setflags(&attributes, (short)(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
+						      (spawn->group ? POSIX_SPAWN_SETPGROUP : 0)));
 	r = posix_spawn(ret_pid, spawn->path, actions, &attributes, (char *const *)(uintptr_t)spawn->argv,
 			spawn->envp != NULL ? (char *const *)(uintptr_t)spawn->envp : environ);
 	posix_spawnattr_destroy(&attributes);

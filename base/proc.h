@@ -3,6 +3,7 @@
 #ifndef BSN_BASE_PROC_H
 #define BSN_BASE_PROC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -35,6 +36,7 @@ struct bsn_spawn {
 	const char *directory; /* to run it in; NULL: the caller's */
 	const int *fds;
 	size_t fd_count;
+	bool group; /* it leads a process group of its own, which may then be ended as a whole */
 };
 
 int bsn_spawn(const struct bsn_spawn *spawn, pid_t *ret_pid, struct basin_error *err);

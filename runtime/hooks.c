@@ -121,8 +121,9 @@ static int wait_for(const struct bsn_hook *hook, pid_t pid, int output, char sai
 	if (pidfd >= 0 && hook->timeout > 0) {
 		struct pollfd ready = { .fd = pidfd, .events = POLLIN };
 		late = bsn_sys_poll(&ready, 1, hook->timeout * 1000) == 0;
+		/* With what it has started; the group is there as long as it is not waited for. */
 		if (late)
-			bsn_sys_pidfd_send_signal(pidfd, SIGKILL);
+			kill(-pid, SIGKILL);
 	}
 	if (BSN_RETRY(waitid(P_PID, (id_t)pid, &info, WEXITED)) < 0)
 		return bsn_fail_sys(err, errno, "cannot wait for \"%s\"", hook->path);
@@ -163,6 +164,7 @@ static int run_hook(const struct bsn_config *config, const struct bsn_hook *hook
 		.directory = working_directory(state),
 		.fds = fds,
 		.fd_count = 3,
+		.group = hook->timeout > 0,
 	};
 	r = bsn_spawn(&spawn, &pid, err);
 	return r < 0 ? r : wait_for(hook, pid, output.said, said, err);

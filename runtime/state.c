@@ -125,7 +125,7 @@ int bsn_state_read(int dir, const char *id, struct bsn_state *ret_state, struct 
 		r = take_fields(&state, err);
 	if (r < 0) {
 		bsn_state_release(&state);
-		return r;
+		return bsn_error_prefix(err, "container \"%s\" is damaged, remove it with delete", id);
 	}
 	*ret_state = state;
 	return 0;

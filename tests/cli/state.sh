@@ -49,3 +49,11 @@ ok "delete --force of a running one" sh -c "$BASIN run -d c && $BASIN delete -f 
 ok "leaves no cgroup" test ! -e "$BASIN_CGROUP_ROOT/oci/c"
 run ls -A "$BASIN_ROOT"
 is "and nothing in the root" "$OUT" ""
+
+# --- a state that something has cut short ---
+mkdir "$BASIN_ROOT/cut"
+echo '{"id": "cu' >"$BASIN_ROOT/cut/state.json"
+for verb in state kill start; do
+	refused "$verb of it says whose it is, and the remedy" 1 '^(cannot .*: )?container "cut" is damaged, remove it with delete' "$BASIN" $verb cut
+done
+ok "delete removes it" "$BASIN" delete cut
