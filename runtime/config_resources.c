@@ -29,9 +29,7 @@ static int parse_memory(struct bsn_cgroup_resources *resources, const json_t *js
 	if (r >= 0)
 		r = parse_limit(json, path, "reservation", &resources->memory_low, err);
 	if (r >= 0)
-		r = bsn_json_get_int(json, path, "swap", INT64_MIN + 1, AMOUNT_MAX, &total, err);
-	if (r > 0 && total < 0)
-		total = BSN_CGROUP_MAX;
+		r = parse_limit(json, path, "swap", &total, err);
 	if (r >= 0)
 		r = bsn_json_get_bool(json, path, "checkBeforeUpdate", &resources->memory_check, err);
 	if (r < 0 || total == BSN_CGROUP_UNSET)

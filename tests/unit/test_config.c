@@ -497,6 +497,20 @@ static void mount_options_are_sorted(void **state)
 	}
 }
 
+static void a_limit_of_nought_is_none(void **state)
+{
+	(void)state;
+	struct bsn_config *config = parsed("linux.resources", "{\"memory\":{\"limit\":0,\"swap\":0,\"reservation\":0},"
+							      "\"cpu\":{\"shares\":0,\"quota\":0,\"period\":0}}");
+	const struct bsn_cgroup_resources *resources = &config->resources;
+	assert_true(resources->memory_max == BSN_CGROUP_UNSET);
+	assert_true(resources->memory_swap_max == BSN_CGROUP_UNSET);
+	assert_true(resources->memory_low == BSN_CGROUP_UNSET);
+	assert_true(resources->cpu_weight == BSN_CGROUP_UNSET);
+	assert_true(resources->cpu_quota == BSN_CGROUP_UNSET);
+	bsn_config_free(config);
+}
+
 static void resources_are_in_the_kernels_terms(void **state)
 {
 	(void)state;
@@ -607,6 +621,7 @@ int main(void)
 		cmocka_unit_test(ranges_of_ids_in_an_option),
 		cmocka_unit_test(default_maps_come_from_subids),
 		cmocka_unit_test(mount_options_are_sorted),
+		cmocka_unit_test(a_limit_of_nought_is_none),
 		cmocka_unit_test(resources_are_in_the_kernels_terms),
 		cmocka_unit_test(no_tasks_means_what_the_version_says),
 		cmocka_unit_test(seccomp_is_kept_without_its_listener),
