@@ -34,11 +34,15 @@
 
 #define CONFIG_MAX (16 << 20)
 
-void bsn_run_release(struct bsn_run *run)
+static void close_handles(struct bsn_run *run)
 {
 	for (size_t i = 0; run->handles != NULL && i < run->plan->handle_count; i++)
-		if (run->handles[i] >= 0)
-			close(run->handles[i]);
+		bsn_own_close(&run->handles[i]), run->handles[i] = -1;
+}
+
+void bsn_run_release(struct bsn_run *run)
+{
+	close_handles(run);
 	free(run->handles);
 	bsn_plan_free(run->plan);
 	bsn_seccomp_filter_free(run->filter);
@@ -270,8 +274,7 @@ int bsn_run_start(struct bsn_run *run, int keep_fds, struct basin_error *err)
 	bsn_debug("nsexec container setup: process %d cloned, namespaces %#llx", (int)run->child.pid,
 		  (unsigned long long)run->plan->clone_flags);
 	/* The child has them now. The start socket among them must not stay open here: it would hide that the child is gone. */
-	for (size_t i = 0; i < run->plan->handle_count; i++)
-		bsn_own_close(&run->handles[i]), run->handles[i] = -1;
+	close_handles(run);
 	return 0;
 }
 
@@ -593,8 +596,7 @@ static int make(struct bsn_run *run, bsn_run_maker *maker, void *data, struct ba
 /* Unmaking takes descriptors as well, and that there were too few may be why it failed. */
 static void close_work(struct bsn_run *run)
 {
-	for (size_t i = 0; run->handles != NULL && i < run->plan->handle_count; i++)
-		bsn_own_close(&run->handles[i]), run->handles[i] = -1;
+	close_handles(run);
 	bsn_record_close(run->record);
 	run->record = NULL;
 	bsn_own_close(&run->cgroup);
