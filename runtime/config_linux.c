@@ -79,18 +79,8 @@ static int parse_namespaces(struct bsn_config *config, const json_t *json, struc
 
 static int parse_mappings(struct bsn_config *config, const json_t *json, struct basin_error *err)
 {
-	const struct bsn_namespace_config *user = &config->namespaces[BSN_NS_USER];
 	int r = bsn_config_id_maps(config, json, "linux", "uidMappings", &config->uid_maps, err);
-	if (r >= 0)
-		r = bsn_config_id_maps(config, json, "linux", "gidMappings", &config->gid_maps, err);
-	if (r < 0)
-		return r;
-	if (!user->given && (config->uid_maps.count > 0 || config->gid_maps.count > 0)) {
-		bsn_warn("linux.uidMappings, linux.gidMappings: without effect, linux.namespaces has none of type \"user\"");
-		config->uid_maps.count = 0;
-		config->gid_maps.count = 0;
-	}
-	return 0;
+	return r < 0 ? r : bsn_config_id_maps(config, json, "linux", "gidMappings", &config->gid_maps, err);
 }
 
 /* The ids that a range's host ids are outside the user namespace; the range must lie in one of its ranges. */

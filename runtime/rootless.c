@@ -9,9 +9,17 @@
 
 int bsn_rootless_complete(struct bsn_config *config, char **text, struct basin_error *err)
 {
-	/* Root of somebody's user namespace is root enough. */
-	if (config->namespaces[BSN_NS_USER].given || geteuid() == 0)
+	if (config->namespaces[BSN_NS_USER].given)
 		return 0;
+	/* Root of somebody's user namespace is root enough. */
+	if (geteuid() == 0) {
+		if (config->uid_maps.count > 0 || config->gid_maps.count > 0)
+			bsn_warn("linux.uidMappings, linux.gidMappings: without effect, linux.namespaces has none of type "
+				 "\"user\"");
+		config->uid_maps.count = 0;
+		config->gid_maps.count = 0;
+		return 0;
+	}
 	bsn_warn("linux.namespaces: an ordinary user's container needs a user namespace, and gets one");
 	json_t *namespaces = json_object_get(json_object_get(config->json, "linux"), "namespaces");
 	if (json_array_append_new(namespaces, json_pack("{s:s}", "type", "user")) < 0)

@@ -140,3 +140,6 @@ like "one without a user namespace gets one" "$STATUS $ERR" '^0 .*needs a user n
 run as_user "$BASIN" exec bare cat /proc/self/uid_map
 like "with the ids that the user has" "$OUT" "^ +0 +$USER_ID +1"
 ok "delete of that" as_user "$BASIN" delete -f bare
+bundle bare '.process.args = ["cat", "/proc/self/gid_map"] | .linux.namespaces |= map(select(.type != "user")) | .linux.gidMappings[0].containerID = 7 | .process.user.gid = 7'
+run as_user "$BASIN" run -b "$U/bare" bare
+like "or with those of the config, where it has some" "$STATUS $OUT" "^0 +7 +[0-9]+ +1"
