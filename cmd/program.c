@@ -314,7 +314,8 @@ int cmd_program(int argc, char **argv, const struct cmd_entry *entries, size_t c
 	if (status != 0 || (fflush(stdout) == 0 && !ferror(stdout)))
 		return status;
 	fputs("basin: cannot write to standard output\n", stderr);
-	return BASIN_FAILED;
+	/* Only the program of the OCI verbs has another to hand over to. */
+	return other != NULL ? BASIN_FAILED : BASIN_INTERNAL;
 }
 
 int cmd_runtime(const struct cmd_run *run, struct bsn_runtime *ret_runtime)

@@ -46,6 +46,8 @@ for verb in list "list -q" "state c1" "ps --format json c1" features "events --s
 	run bash -c 'exec "$BASIN" "$@" >/dev/full' - $verb
 	is "$verb to a full device fails" "$STATUS" 1
 done
+run bash -c 'exec "$BASIN" pool ls >/dev/full'
+is "as does what manages, by its own code" "$STATUS" 20
 ok "delete" "$BASIN" delete -f c1
 
 # --- ids ---
