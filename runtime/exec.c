@@ -29,7 +29,11 @@ static int open_container(struct bsn_run *run, const struct bsn_runtime *runtime
 	r = bsn_legacy_take(&run->state, &run->legacy, err);
 	if (r >= 0)
 		r = bsn_exec_cgroup(run, options, err);
-	return r < 0 ? r : bsn_container_config(&run->container, &run->config, err);
+	if (r >= 0)
+		r = bsn_container_config(&run->container, &run->config, err);
+	if (r >= 0 && run->state.own_time)
+		run->config->namespaces[BSN_NS_TIME].given = true;
+	return r;
 }
 
 static int make_plan(struct bsn_run *run, const struct bsn_config *process, const struct bsn_exec_options *options,

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -157,9 +158,20 @@ static int move_criu(struct restore *restore, pid_t pid, struct basin_error *err
 	return 0;
 }
 
+/* criu gives what it restores a time namespace, so that clocks go on from where they were. exec has to join it. */
+static bool has_own_time(pid_t pid)
+{
+	char path[48];
+	struct stat ours;
+	struct stat theirs;
+	snprintf(path, sizeof(path), "/proc/%d/ns/time", (int)pid);
+	return stat("/proc/self/ns/time", &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino != theirs.st_ino;
+}
+
 static int know_process(struct bsn_run *run, pid_t pid, struct basin_error *err)
 {
 	run->child.pid = pid;
+	run->state.own_time = has_own_time(pid);
 	bsn_own_close(&run->child.pidfd);
 	run->child.pidfd = bsn_sys_pidfd_open(pid);
 	return run->child.pidfd < 0 ? bsn_fail_sys(err, -run->child.pidfd, "cannot hold the restored process") : 0;

@@ -67,6 +67,8 @@ int bsn_state_write(int dir, const struct bsn_state *state, struct basin_error *
 	r |= json_object_set_new(json, "keyring", json_boolean(state->keyring));
 	r |= json_object_set_new(json, "hooks", json_boolean(state->hooks));
 	r |= json_object_set_new(json, "hostPids", json_boolean(state->host_pids));
+	if (state->own_time)
+		r |= json_object_set_new(json, "ownTime", json_true());
 	if (state->annotations != NULL)
 		r |= json_object_set(json, "annotations", state->annotations);
 	if (r != 0)
@@ -98,6 +100,8 @@ static int take_fields(struct bsn_state *state, struct basin_error *err)
 		r = bsn_json_get_bool(json, "state", "hooks", &state->hooks, err);
 	if (r >= 0)
 		r = bsn_json_get_bool(json, "state", "hostPids", &state->host_pids, err);
+	if (r >= 0)
+		r = bsn_json_get_bool(json, "state", "ownTime", &state->own_time, err);
 	if (r >= 0)
 		r = bsn_json_get_string(json, "state", "ociVersion", &state->oci_version, err);
 	if (r >= 0)

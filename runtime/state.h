@@ -32,6 +32,7 @@ struct bsn_state {
 	const char *legacy;  /* where it is in hierarchies of version 1 (pool/cgroup_legacy.h); NULL: nowhere */
 	bool managed;
 	bool keyring;
+	bool own_time;       /* restored, into a time namespace that the config does not ask for */
 	bool host_pids;      /* without a pid namespace of its own: killing init does not end the rest */
 	const char *owner;   /* name of the user whose directory it has; NULL: not asked for */
 	bool hooks;          /* the config has some that run after create */

@@ -56,6 +56,13 @@ is "nothing of the way is left" "$(find "$BASIN_ROOT/c1" -name "criu*")$(grep cr
 ok "in the foreground" with new "$BASIN" restore -b "$B" --image-path "$T/images" c1
 refused "it is removed at its end" 1 'does not exist' "$BASIN" state c1
 rm "$ROOTFS/link"
+if [ -e /proc/self/ns/time ]; then
+	ok "restored into a time namespace" with time "$BASIN" restore -d -b "$B" --image-path "$T/images" --pid-file "$T/pid" c1
+	is "exec joins it" "$("$BASIN" exec c1 readlink /proc/self/ns/time)" "$(readlink "/proc/$(cat "$T/pid")/ns/time")"
+	"$BASIN" delete -f c1
+else
+	skip "restored into a time namespace" "this kernel has none"
+fi
 
 if ! command -v criu >/dev/null; then
 	skip "with criu" "criu is not installed"
@@ -98,10 +105,12 @@ is "as the process that --pid-file names" "$("$BASIN" state c1 | jq -r .pid)" "$
 ok "and counts on" within 5 passed c1 "$before"
 is "in its cgroup" "$(grep -c '/c1$' "/proc/$(cat "$T/pid")/cgroup")" 1
 is "nothing of the way is left" "$(find "$BASIN_ROOT/c1" -name "criu*")$(grep criu-root /proc/self/mountinfo)" ""
+ok "exec leaves a process" "$BASIN" exec c1 sh -c 'sleep 1000 </dev/null >/dev/null 2>&1 & echo $! >/tmp/left'
 ok "once more" "$BASIN" checkpoint --image-path "$T/images2" c1
 why
 ok "with another directory" "$BASIN" restore -d -b "$B" --image-path "$T/images2" c1
 why
+ok "what exec left is there, too" "$BASIN" exec c1 sh -c 'kill -0 "$(cat /tmp/left)"'
 ok "a checkpoint that leaves it running" "$BASIN" checkpoint --leave-running --image-path "$T/images3" c1
 why
 is "does" "$("$BASIN" state c1 | jq -r .status)" running
