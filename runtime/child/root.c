@@ -99,6 +99,24 @@ int op_chroot(struct child *child, const struct bsn_op *op)
 	return r < 0 ? r : (int)SYS1(chdir, "/");
 }
 
+/*
+ * What lies at the very bottom, as an initramfs does, has nothing that it could be moved off: pivot_root refuses it. So a clone of it goes on
+ * top, our root and the container's come with it, and that one is left behind. Returns the clone; the bottom's descriptor is closed.
+ */
+static int rise(struct child *child, int bottom)
+{
+	int clone = child->old_mounts ? -EINVAL : sys_open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE);
+	int r = clone < 0 ? clone : sys_attach(clone, bottom);
+	sys_close(bottom);
+	if (r >= 0)
+		r = (int)SYS1(fchdir, clone);
+	if (r >= 0)
+		r = (int)SYS1(chroot, ".");
+	if (r >= 0)
+		r = sys_attach(child->root, clone);
+	return r < 0 ? r : clone;
+}
+
 int op_pivot(struct child *child, const struct bsn_op *op)
 {
 	int r;
@@ -114,6 +132,12 @@ int op_pivot(struct child *child, const struct bsn_op *op)
 	r = old < 0 ? old : (int)SYS1(fchdir, child->root);
 	if (r >= 0)
 		r = (int)SYS2(pivot_root, ".", ".");
+	if (r == -EINVAL) {
+		old = rise(child, old);
+		r = old < 0 ? old : (int)SYS1(fchdir, child->root);
+		if (r >= 0)
+			r = (int)SYS2(pivot_root, ".", ".");
+	}
 	/* The old root is now on top of the new one. PROPAGATE left it no peers: unmounting it stays in this namespace. */
 	if (r >= 0)
 		r = (int)SYS1(fchdir, old);
