@@ -143,6 +143,18 @@ int bsn_replace_file(int dirfd, const char *name, const void *data, size_t lengt
 	return r >= 0 && durable ? bsn_sys_fsync(dirfd) : r;
 }
 
+int bsn_check_trusted(int dirfd, uid_t *ret_owner)
+{
+	struct stat st;
+	if (fstat(dirfd, &st) < 0)
+		return -errno;
+	if (ret_owner != NULL)
+		*ret_owner = st.st_uid;
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return -EPERM;
+	return (st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0 ? -EPERM : 0;
+}
+
 int bsn_open_dirs(int dirfd, const char *path, mode_t mode)
 {
 	auto_fd int at = bsn_sys_openat(dirfd, path[0] == '/' ? "/" : ".", O_RDONLY | O_DIRECTORY, 0);

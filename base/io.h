@@ -34,6 +34,12 @@ int bsn_replace_file(int dirfd, const char *name, const void *data, size_t lengt
 /* Makes every missing directory of path below dirfd (AT_FDCWD and an absolute path are allowed) and opens the last one, O_RDONLY. */
 int bsn_open_dirs(int dirfd, const char *path, mode_t mode);
 
+/*
+ * Whether nobody but root and we can change what is in the directory: 0, -EPERM where it is another user's or anybody may rename in it.
+ * *ret_owner (may be NULL) is its owner in either case.
+ */
+int bsn_check_trusted(int dirfd, uid_t *ret_owner);
+
 /* Removes dirfd/name and all below it, by descriptors, crossing no mount. "Already gone" is success. */
 int bsn_remove_tree(int dirfd, const char *name);
 

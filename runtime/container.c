@@ -27,12 +27,18 @@ void bsn_container_release(struct bsn_container *container)
 
 int bsn_container_open_root(const struct bsn_runtime *runtime, bool make, int *ret_fd, struct basin_error *err)
 {
-	int fd = bsn_sys_openat(AT_FDCWD, runtime->root, O_RDONLY | O_DIRECTORY, 0);
-	if (fd == -ENOENT && make)
-		fd = bsn_open_dirs(AT_FDCWD, runtime->root, 0711);
+	auto_fd int fd = bsn_sys_openat(AT_FDCWD, runtime->root, O_RDONLY | O_DIRECTORY, 0);
+	if (fd == -ENOENT && make) {
+		int made = bsn_open_dirs(AT_FDCWD, runtime->root, 0711);
+		fd = made;
+	}
 	if (fd < 0)
 		return bsn_fail_sys(err, -fd, "cannot open the state root \"%s\"", runtime->root);
-	*ret_fd = fd;
+	if (make && bsn_check_trusted(fd, NULL) < 0)
+		return bsn_fail(err, BASIN_DENIED, EPERM,
+				"the state root \"%s\" belongs to another user, or anybody may write to it: use another --root",
+				runtime->root);
+	*ret_fd = bsn_fd_give(&fd);
 	return 0;
 }
 
@@ -95,7 +101,7 @@ static bool still_there(const struct bsn_container *container)
 	       ours.st_ino == now.st_ino;
 }
 
-int bsn_container_open(const struct bsn_runtime *runtime, const char *id, bool lock, struct bsn_container *ret_container,
+int bsn_container_look(const struct bsn_runtime *runtime, const char *id, struct bsn_container *ret_container,
 		       struct basin_error *err)
 {
 	auto_container struct bsn_container container = BSN_CONTAINER_INIT;
@@ -111,6 +117,30 @@ int bsn_container_open(const struct bsn_runtime *runtime, const char *id, bool l
 		return bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "container does not exist: \"%s\"", id);
 	if (container.dir < 0)
 		return bsn_fail_sys(err, -container.dir, "cannot open the directory of container \"%s\"", id);
+	*ret_container = container;
+	container = (struct bsn_container)BSN_CONTAINER_INIT;
+	return 0;
+}
+
+/* What is recorded there says whom to kill, which cgroup to remove and what to run: its owner would have us do it. */
+static int check_owner(const struct bsn_container *container, struct basin_error *err)
+{
+	uid_t owner = 0;
+	if (bsn_check_trusted(container->dir, &owner) >= 0)
+		return 0;
+	return bsn_fail(err, BASIN_DENIED, EPERM, "container \"%s\" belongs to user %u: act on it as that user", container->id,
+			(unsigned int)owner);
+}
+
+int bsn_container_open(const struct bsn_runtime *runtime, const char *id, bool lock, struct bsn_container *ret_container,
+		       struct basin_error *err)
+{
+	auto_container struct bsn_container container = BSN_CONTAINER_INIT;
+	int r = bsn_container_look(runtime, id, &container, err);
+	if (r >= 0)
+		r = check_owner(&container, err);
+	if (r < 0)
+		return r;
 	r = lock ? take_lock(&container, LOCK_WAIT_MS, err) : 0;
 	if (r >= 0 && lock && !still_there(&container))
 		r = bsn_fail(err, BASIN_NOT_FOUND, ENOENT, "container does not exist: \"%s\"", id);

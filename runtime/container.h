@@ -29,12 +29,15 @@ struct bsn_container {
 void bsn_container_release(struct bsn_container *container);
 #define auto_container __attribute__((cleanup(bsn_container_release)))
 
-/* Opens the state root, making it when asked to. */
+/* Opens the state root. make: for what is to be kept in it; it is made if missing, and refused where others could change that. */
 int bsn_container_open_root(const struct bsn_runtime *runtime, bool make, int *ret_fd, struct basin_error *err);
 /* Makes the directory of a new container and takes its lock; BASIN_EXISTS. */
 int bsn_container_make(const struct bsn_runtime *runtime, const char *id, struct bsn_container *ret_container,
 		       struct basin_error *err);
-/* Opens one that is there; BASIN_NOT_FOUND. lock: takes the lock, waiting a while. */
+/* Opens one that is there, to look at it; BASIN_NOT_FOUND. */
+int bsn_container_look(const struct bsn_runtime *runtime, const char *id, struct bsn_container *ret_container,
+		       struct basin_error *err);
+/* Opens one that is there and is ours; BASIN_NOT_FOUND, BASIN_DENIED. lock: takes the lock, waiting a while. */
 int bsn_container_open(const struct bsn_runtime *runtime, const char *id, bool lock, struct bsn_container *ret_container,
 		       struct basin_error *err);
 /* The cgroup tree, opened when first asked for. */

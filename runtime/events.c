@@ -137,7 +137,7 @@ int bsn_container_events(const struct bsn_runtime *runtime, const struct bsn_eve
 	auto_state struct bsn_state state = { .json = NULL };
 	auto_legacy struct bsn_legacy legacy = { .count = 0 };
 	int fd = -1;
-	int r = bsn_container_open(runtime, options->id, false, &container, err);
+	int r = bsn_container_look(runtime, options->id, &container, err);
 	if (r >= 0)
 		r = bsn_state_read(container.dir, options->id, &state, err);
 	if (r < 0)

@@ -47,7 +47,7 @@ int bsn_container_state(const struct bsn_runtime *runtime, const char *id, char 
 {
 	auto_container struct bsn_container container = BSN_CONTAINER_INIT;
 	auto_json json_t *json = NULL;
-	int r = bsn_container_open(runtime, id, false, &container, err);
+	int r = bsn_container_look(runtime, id, &container, err);
 	if (r >= 0)
 		r = describe(&container, &json, err);
 	return r < 0 ? r : bsn_json_format(json, true, ret_json, err);
@@ -135,7 +135,7 @@ int bsn_container_list(const struct bsn_runtime *runtime, char **ret_json, struc
 		auto_container struct bsn_container container = BSN_CONTAINER_INIT;
 		json_t *json = NULL;
 		/* One that is being made or removed is not there. */
-		if (bsn_container_open(runtime, owned[i], false, &container, NULL) < 0 || describe(&container, &json, NULL) < 0)
+		if (bsn_container_look(runtime, owned[i], &container, NULL) < 0 || describe(&container, &json, NULL) < 0)
 			continue;
 		if (json_array_append_new(array, json) < 0)
 			r = bsn_fail_sys(err, ENOMEM, "cannot list the containers");
@@ -162,7 +162,7 @@ int bsn_container_pids(const struct bsn_runtime *runtime, const char *id, char *
 	auto_state struct bsn_state state = { .json = NULL };
 	auto_json json_t *array = json_array();
 	int fd = -1;
-	int r = bsn_container_open(runtime, id, false, &container, err);
+	int r = bsn_container_look(runtime, id, &container, err);
 	if (r >= 0)
 		r = bsn_state_read(container.dir, id, &state, err);
 	if (r >= 0)

@@ -52,7 +52,6 @@ static void name_file(const char *source, char name[32])
 int bsn_seccomp_cache_get(int root, const char *source, struct bsn_seccomp_filter *filter)
 {
 	auto_free char *data = NULL;
-	char path[64];
 	char name[32];
 	size_t length;
 	size_t source_length = strlen(source);
@@ -61,8 +60,12 @@ int bsn_seccomp_cache_get(int root, const char *source, struct bsn_seccomp_filte
 	if (source_length > MAX_SOURCE)
 		return -EFBIG;
 	name_file(source, name);
-	snprintf(path, sizeof(path), CACHE_DIR "/%s", name);
-	int r = bsn_read_file(root, path, sizeof(found) + MAX_SOURCE + BPF_MAXINSNS * sizeof(struct sock_filter), &data, &length);
+	auto_fd int dir = bsn_sys_openat(root, CACHE_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	/* Whoever else can write it decides what containers may do. */
+	int r = dir < 0 ? dir : bsn_check_trusted(dir, NULL);
+	if (r < 0)
+		return r;
+	r = bsn_read_file(dir, name, sizeof(found) + MAX_SOURCE + BPF_MAXINSNS * sizeof(struct sock_filter), &data, &length);
 	if (r < 0)
 		return r;
 	if (length < sizeof(found))
@@ -92,8 +95,9 @@ int bsn_seccomp_cache_put(int root, const char *source, const struct bsn_seccomp
 	if (r < 0 && r != -EEXIST)
 		return r;
 	auto_fd int dir = bsn_sys_openat(root, CACHE_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (dir < 0)
-		return dir;
+	r = dir < 0 ? dir : bsn_check_trusted(dir, NULL);
+	if (r < 0)
+		return r;
 	auto_free char *data = malloc(sizeof(struct header) + source_length + bytes);
 	if (data == NULL)
 		return -ENOMEM;

@@ -268,3 +268,36 @@ fi
 bundle '["sh", "-c", "(: <>/tmp/fuse-first) 2>/dev/null && echo open; : >/dev/null && echo null"]' '.'
 run "$BASIN" run -b "$B" devices-last
 is "and the next one is" "$OUT" null
+
+# A place to keep state in that others can write to says what they want: whom to kill, what to run, which system calls are let through.
+bundle '["sleep", "60"]' '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO"}]}'
+"$BASIN" run -d -b "$B" c1
+chown 4242 "$BASIN_ROOT/c1"
+refused "no exec by another's state" 255 'belongs to user 4242' "$BASIN" exec c1 true
+for verb in kill pause delete; do
+	refused "nor $verb" 1 'belongs to user 4242' "$BASIN" $verb c1
+done
+is "it may be looked at" "$("$BASIN" state c1 | jq -r .status) $("$BASIN" list -q)" "running c1"
+chown 0 "$BASIN_ROOT/c1"
+"$BASIN" delete -f c1
+mkdir -m 755 "$T/theirs"
+chown 4242 "$T/theirs"
+refused "no container in another's state root" 1 'belongs to another user' "$BASIN" --root "$T/theirs" run -b "$B" c1
+mkdir -m 777 "$T/anybodys"
+chmod 777 "$T/anybodys"
+refused "nor in one that anybody may write" 1 'anybody may write' "$BASIN" --root "$T/anybodys" run -b "$B" c1
+chmod 1777 "$T/anybodys"
+bundle '["mkdir", "/tmp/made"]' '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO"}]}'
+nok "a filter holds" "$BASIN" --root "$T/anybodys" run -b "$B" c1
+# The program in the cache, all of it: let everything through.
+python3 - "$T"/anybodys/.seccomp/* <<'PY'
+import struct, sys
+data = bytearray(open(sys.argv[1], "rb").read())
+count = struct.unpack_from("=I", data, 32)[0]
+data[len(data) - 8 * count:] = struct.pack("=HBBI", 6, 0, 0, 0x7FFF0000) * count
+open(sys.argv[1], "wb").write(data)
+PY
+ok "(the cache is what is believed)" "$BASIN" --root "$T/anybodys" run -b "$B" c1
+rmdir "$ROOTFS/tmp/made"
+chown 4242 "$T/anybodys/.seccomp"
+nok "but not one that another user owns" "$BASIN" --root "$T/anybodys" run -b "$B" c1
