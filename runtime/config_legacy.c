@@ -10,13 +10,14 @@ static const struct {
 	const char *part;
 	const char *key;
 	bool is_bool;
+	int64_t min;
 	int64_t max;
 } fields[] = {
-	{ "memory", "kernel", false, INT64_MAX },      { "memory", "kernelTCP", false, INT64_MAX },
-	{ "memory", "swappiness", false, 100 },        { "memory", "disableOOMKiller", true, 0 },
-	{ "memory", "useHierarchy", true, 0 },         { "cpu", "realtimeRuntime", false, INT64_MAX },
-	{ "cpu", "realtimePeriod", false, INT64_MAX }, { "blockIO", "leafWeight", false, 1000 },
-	{ "network", "classID", false, UINT32_MAX },
+	{ "memory", "kernel", false, -1, INT64_MAX },     { "memory", "kernelTCP", false, -1, INT64_MAX },
+	{ "memory", "swappiness", false, 0, 100 },        { "memory", "disableOOMKiller", true, 0, 0 },
+	{ "memory", "useHierarchy", true, 0, 0 },         { "cpu", "realtimeRuntime", false, -1, INT64_MAX },
+	{ "cpu", "realtimePeriod", false, 0, INT64_MAX }, { "blockIO", "leafWeight", false, 0, 1000 },
+	{ "network", "classID", false, 0, UINT32_MAX },
 };
 
 static int check_fields(const json_t *json, const char *path, struct basin_error *err)
@@ -32,7 +33,7 @@ static int check_fields(const json_t *json, const char *path, struct basin_error
 			continue;
 		bsn_format(at, sizeof(at), "%s.%s", path, fields[i].part);
 		r = fields[i].is_bool ? bsn_json_get_bool(part, at, fields[i].key, &flag, err)
-				      : bsn_json_get_int(part, at, fields[i].key, -1, fields[i].max, &number, err);
+				      : bsn_json_get_int(part, at, fields[i].key, fields[i].min, fields[i].max, &number, err);
 	}
 	return r;
 }

@@ -196,6 +196,8 @@ static const struct mistake mistakes[] = {
 	{ "linux.resources", "{\"unified\":{\"cgroup.procs\":\"1\"}}", "linux.resources.unified[\"cgroup.procs\"]: no resource" },
 	{ "linux.resources", "{\"unified\":{\"cgroup.freeze\":\"1\"}}",
 	  "linux.resources.unified[\"cgroup.freeze\"]: no resource" },
+	{ "linux.resources", "{\"memory\":{\"swappiness\":-1}}", "linux.resources.memory.swappiness: -1 is not between 0 and 100" },
+	{ "linux.resources", "{\"network\":{\"classID\":-1}}", "linux.resources.network.classID: " },
 	{ "linux.resources", "{\"devices\":[{\"type\":\"c\"}]}", "linux.resources.devices[0].allow: must be given" },
 	{ "linux.resources", "{\"devices\":[{\"allow\":true,\"access\":\"rx\"}]}", "linux.resources.devices[0].access: " },
 	{ "linux.resources", "{\"rdma\":{\"m\":{}}}", "linux.resources.rdma[\"m\"]: " },
