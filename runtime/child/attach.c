@@ -8,9 +8,6 @@
  */
 #include "runtime/child/child.h"
 
-/* What a user namespace keeps of a mount from outside; the access times, too. These four have the same numbers in statfs. */
-#define LOCKABLE (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
-
 static uint64_t access_time(uint64_t st_flags)
 {
 	uint64_t time = st_flags & ST_NODIRATIME ? MOUNT_ATTR_NODIRATIME : 0;

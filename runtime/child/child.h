@@ -136,6 +136,8 @@ int place_propagate(const struct child *child, int fd, uint64_t changes);
 int place_settle(struct child *child, const struct bsn_op *op, int mount, uint64_t propagation);
 
 /* --- attach.c --- */
+/* What a user namespace keeps of a mount from outside; the access times, too. These four have the same numbers in statfs. */
+#define LOCKABLE (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 /* The operation's attributes (N0, N1, N3) for the mount whose root is open as fd. */
 int attach_attributes(struct child *child, const struct bsn_op *op, int fd);
 

@@ -91,7 +91,7 @@ static int stand_in(const struct child *child, const struct bsn_op *op)
 		fd = clone;
 	}
 	if (fd >= 0 && !child->old_mounts)
-		place_attributes(child, fd, AT_RECURSIVE, op->number[0] & MOUNT_ATTR_RDONLY, 0);
+		place_attributes(child, fd, AT_RECURSIVE, op->number[0] & LOCKABLE, 0);
 	return fd;
 }
 

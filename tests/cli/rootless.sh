@@ -79,6 +79,9 @@ bundle sys '.process.args = ["sh", "-c", "ls /sys/kernel >/dev/null && ! touch /
 	.mounts |= map(select(.destination != "/sys")) | .mounts += [{destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"]}] |
 	.mounts |= sort_by(.destination | length)'
 ok "sysfs without a network namespace, mqueue, devices" as_user "$BASIN" run -b "$U/sys" sys
+jq '.process.args = ["grep", " /sys ", "/proc/self/mountinfo"]' "$U/sys/config.json" >"$T/config" && cp "$T/config" "$U/sys/config.json"
+run as_user "$BASIN" run -b "$U/sys" sys
+like "which is as closed as it was to be" "$OUT" 'ro,nosuid,nodev,noexec'
 bundle pts '.process.args = ["test", "-c", "/dev/pts/ptmx"] | .mounts |= map(if .destination == "/dev/pts" then .options += ["gid=5"] else . end)'
 ok "a terminal's group that is not mapped" as_user "$BASIN" run -b "$U/pts" pts
 bundle clocks '.process.args = ["cat", "/proc/self/timens_offsets"] | .linux.namespaces += [{type: "time"}] | .linux.timeOffsets = {boottime: {secs: 1234}}'
