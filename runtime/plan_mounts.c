@@ -459,12 +459,21 @@ void bsn_plan_late_read_only(struct bsn_plan *plan, const struct bsn_config *con
 			plan_read_only(plan, destination_of(plan, &config->mounts[i]));
 }
 
+static bool is_named_before(const struct bsn_strings *paths, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (bsn_streq(paths->of[i], paths->of[at]))
+			return true;
+	return false;
+}
+
 void bsn_plan_masks(struct bsn_plan *plan, const struct bsn_config *config)
 {
 	for (size_t i = 0; i < config->readonly_paths.count; i++)
 		bsn_list_add_text(&plan->list, BSN_OP_READ_ONLY, config->readonly_paths.of[i]);
 	for (size_t i = 0; i < config->masked_paths.count; i++)
-		bsn_list_add_text(&plan->list, BSN_OP_MASK, config->masked_paths.of[i]);
+		if (!is_named_before(&config->masked_paths, i))
+			bsn_list_add_text(&plan->list, BSN_OP_MASK, config->masked_paths.of[i]);
 	bsn_plan_late_read_only(plan, config);
 	if (config->root_readonly)
 		plan_read_only(plan, "/");

@@ -151,6 +151,9 @@ try 'wc -c </etc/secret; ls -A /secrets | wc -l; touch /secrets/x; echo x >/etc/
 is "masked files and directories are empty" "$OUT" "0
 0"
 like "and cannot be written, nor read-only ones" "$ERR" "Read-only.*Read-only"
+try 'grep -c " /etc/secret " /proc/self/mountinfo; grep -c " /secrets " /proc/self/mountinfo' '.linux.maskedPaths = ["/etc/secret", "/secrets", "/secrets", "/etc/secret"]'
+is "once each, however often they are named" "$OUT" "1
+1"
 try 'for d in null zero full random urandom tty; do stat -c "%n %t:%T %a" /dev/$d; done; ls -l /dev/fd /dev/ptmx /dev/stdin | sed "s/.* -> //" | tr "\n" " "'
 is "the usual devices and links" "$OUT" "/dev/null 1:3 666
 /dev/zero 1:5 666
