@@ -32,7 +32,7 @@ static int open_below(struct bsn_run *run, const char *below, struct basin_error
 	int fd = bsn_sys_openat2(run->cgroup, *path != '\0' ? path : ".", O_RDONLY | O_DIRECTORY, 0,
 				 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 	if (fd == -EXDEV)
-		return bsn_fail(err, BASIN_USAGE, EXDEV, "--cgroup: %s is not a sub cgroup path", below);
+		return bsn_fail(err, BASIN_USAGE, EXDEV, "--cgroup: bad sub cgroup path: %s is not a sub cgroup path", below);
 	if (fd < 0)
 		return bsn_fail_sys(err, -fd, "cannot exec: error adding pid to cgroups: %s/%s/%s/cgroup.procs",
 				    run->container.tree.mount, run->state.cgroup, path);
@@ -59,10 +59,53 @@ static int descend(struct bsn_run *run, const char *const *cgroups, struct basin
 	return r;
 }
 
+/*
+ * Where the init is: from the v2 line of its cgroup file, as seen from the root of the mount, without the first slash. Whose file it is holds
+ * as long as the pidfd is alive afterwards.
+ */
+static int find_init(const struct bsn_run *run, char **ret_path)
+{
+	char path[48];
+	auto_free char *text = NULL;
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)run->state.init.pid);
+	int r = bsn_read_file(AT_FDCWD, path, 65536, &text, NULL);
+	if (r >= 0)
+		r = bsn_sys_pidfd_send_signal(run->process, 0);
+	if (r < 0)
+		return r;
+	char *rest = text;
+	for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
+		if (!bsn_starts_with(line, "0::/"))
+			continue;
+		*ret_path = strdup(line + strlen("0::/"));
+		return *ret_path == NULL ? -ENOMEM : 0;
+	}
+	return -ENOENT;
+}
+
+/* The container's own is gone, which only happens where the init went elsewhere: what is executed goes there too, never where we are. */
+static int follow_init(struct bsn_run *run, struct basin_error *err)
+{
+	auto_free char *path = NULL;
+	struct bsn_cgroup_tree *tree;
+	int r = bsn_container_tree(&run->container, &tree, err);
+	if (r < 0)
+		return r;
+	r = find_init(run, &path);
+	if (r >= 0 && *path != '\0')
+		r = bsn_cgroup_open(tree, path, &run->cgroup, NULL);
+	return r < 0 || run->cgroup < 0 ? bsn_fail(err, BASIN_CONFLICT, ENOENT,
+						   "cannot exec: the cgroup \"%s\" is gone, and its init's cannot be opened",
+						   run->state.cgroup)
+					: 0;
+}
+
 int bsn_exec_cgroup(struct bsn_run *run, const struct bsn_exec_options *options, struct basin_error *err)
 {
 	const char *const *cgroups = options->cgroups;
 	int r = bsn_container_cgroup(&run->container, &run->state, &run->cgroup, err);
+	if (r >= 0 && run->cgroup < 0 && run->state.cgroup != NULL)
+		r = follow_init(run, err);
 	if (r < 0)
 		return r;
 	if (run->cgroup >= 0 && !options->ignore_paused && bsn_cgroup_frozen(run->cgroup) > 0)
@@ -77,39 +120,15 @@ int bsn_exec_cgroup(struct bsn_run *run, const struct bsn_exec_options *options,
 	return r < 0 ? r : open_below(run, cgroups[0], err);
 }
 
-/*
- * Where the init is, below the container's cgroup: from the v2 line of its cgroup file, as seen from the root of the mount. Whose file it
- * is holds as long as the pidfd is alive afterwards.
- */
-static int find_init(const struct bsn_run *run, char **ret_below)
-{
-	char path[48];
-	auto_free char *text = NULL;
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)run->state.init.pid);
-	int r = bsn_read_file(AT_FDCWD, path, 65536, &text, NULL);
-	if (r >= 0)
-		r = bsn_sys_pidfd_send_signal(run->process, 0);
-	if (r < 0)
-		return r;
-	const size_t length = strlen(run->state.cgroup);
-	char *rest = text;
-	for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
-		const char *at = line + strlen("0::/");
-		if (!bsn_starts_with(line, "0::/") || strncmp(at, run->state.cgroup, length) != 0 || at[length] != '/')
-			continue;
-		*ret_below = strdup(at + length + 1);
-		return *ret_below == NULL ? -ENOMEM : 0;
-	}
-	return -ENOENT;
-}
-
 int bsn_exec_cgroup_of_init(struct bsn_run *run, const struct bsn_exec_options *options, struct basin_error *err)
 {
-	auto_free char *below = NULL;
+	auto_free char *path = NULL;
+	const size_t length = strlen(run->state.cgroup);
 	bool chosen = options->cgroups != NULL && options->cgroups[0] != NULL;
-	if (run->cgroup >= 0 && !chosen && find_init(run, &below) >= 0)
-		return open_below(run, below, err);
-	const char *path = chosen ? options->cgroups[0] + strspn(options->cgroups[0], "/") : "";
+	if (run->cgroup >= 0 && !chosen && find_init(run, &path) >= 0 && strncmp(path, run->state.cgroup, length) == 0 &&
+	    path[length] == '/')
+		return open_below(run, path + length, err);
+	const char *below = chosen ? options->cgroups[0] + strspn(options->cgroups[0], "/") : "";
 	return bsn_fail_sys(err, EBUSY, "cannot exec: error adding pid of the new process to cgroups: %s/%s/%s%scgroup.procs",
-			    run->container.tree.mount, run->state.cgroup, path, *path != '\0' ? "/" : "");
+			    run->container.tree.mount, run->state.cgroup, below, *below != '\0' ? "/" : "");
 }

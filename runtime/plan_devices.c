@@ -58,7 +58,7 @@ static bool is_ptmx(const struct bsn_device *device)
 }
 
 /* All that are made, in order; the default ones first. */
-static int collect(struct bsn_plan *plan, const struct bsn_config *config, size_t *ret_defaults, struct basin_error *err)
+static int collect(struct bsn_plan *plan, const struct bsn_config *config, struct basin_error *err)
 {
 	const size_t usual = sizeof(defaults) / sizeof(defaults[0]);
 	plan->devices = bsn_arena_array(plan->arena, usual + config->device_count, sizeof(*plan->devices));
@@ -67,7 +67,6 @@ static int collect(struct bsn_plan *plan, const struct bsn_config *config, size_
 	for (size_t i = 0; i < usual; i++)
 		if (!is_listed(config, defaults[i].path))
 			plan->devices[plan->device_count++] = defaults[i];
-	*ret_defaults = plan->device_count;
 	for (size_t i = 0; i < config->device_count; i++)
 		if (!is_ptmx(&config->devices[i]))
 			plan->devices[plan->device_count++] = config->devices[i];
@@ -89,10 +88,9 @@ static void plan_links(struct bsn_plan *plan)
 
 int bsn_plan_devices(struct bsn_plan *plan, const struct bsn_config *config, struct basin_error *err)
 {
-	size_t usual = 0;
 	if (dev_is_bound(config))
 		return 0;
-	int r = collect(plan, config, &usual, err);
+	int r = collect(plan, config, err);
 	if (r < 0)
 		return r;
 	/* A user namespace may not make nodes. Ours are mounted where we know whose ids they must have, else the host's. */
@@ -103,9 +101,7 @@ int bsn_plan_devices(struct bsn_plan *plan, const struct bsn_config *config, str
 		bsn_list_add(&plan->list, BSN_OP_DEVICES)->fd = bsn_plan_handle(plan, BSN_HANDLE_DEVICES, NULL, NULL);
 	for (size_t i = 0; i < plan->device_count; i++) {
 		const struct bsn_device *device = &plan->devices[i];
-		uint16_t flags = i < usual ? 0 : BSN_OP_F_TRY;
-		plan_device(plan, device, bind && device->type != 'p' ? flags | BSN_OP_F_BIND : flags,
-			    made ? (uint32_t)i + 1 : 0);
+		plan_device(plan, device, bind && device->type != 'p' ? BSN_OP_F_BIND : 0, made ? (uint32_t)i + 1 : 0);
 	}
 	if (made)
 		bsn_list_add(&plan->list, BSN_OP_DEVICES);

@@ -261,7 +261,7 @@ static int plan_bind(struct bsn_plan *plan, const struct bsn_plan_request *reque
 	return r;
 }
 
-/* Without a cgroup namespace a cgroup2 mount would show the whole tree: the container gets its own part of it. */
+/* Where version 1 has controllers, a container without a cgroup namespace is shown its own part of the tree, as of each hierarchy. */
 static void plan_cgroup_bind(struct bsn_plan *plan, const struct bsn_mount *mount)
 {
 	/* Whom nobody gave a cgroup sees what everybody sees. */
@@ -438,7 +438,7 @@ int bsn_plan_mounts(struct bsn_plan *plan, const struct bsn_plan_request *reques
 			r = plan_bind(plan, request, mount, err);
 		else if (is_type(mount, "cgroup") && request->legacy != NULL && request->legacy->count > 0)
 			plan_cgroup_legacy(plan, request, mount);
-		else if (is_cgroup(mount) && !config->namespaces[BSN_NS_CGROUP].given && plan->privileged)
+		else if (is_cgroup(mount) && !config->namespaces[BSN_NS_CGROUP].given && plan->privileged && bsn_legacy_host())
 			plan_cgroup_bind(plan, mount);
 		else
 			r = plan_new_mount(plan, config, mount, err);

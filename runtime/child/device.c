@@ -62,17 +62,34 @@ static int bind_node(struct child *child, const struct bsn_op *op)
 	return r < 0 ? r : 0;
 }
 
-/* Something is there already: the same device, or a file that is to be left alone. */
+static size_t add_numbers(char *text, size_t at, size_t room, uint64_t major, uint64_t minor)
+{
+	char digits[24];
+	at = text_add(text, at, room, text_number(digits, (int64_t)major));
+	at = text_add(text, at, room, ":");
+	return text_add(text, at, room, text_number(digits, (int64_t)minor));
+}
+
+/* Something is there already: it has to be what was asked for (runtime-spec, linux.devices). */
 static int accept_existing(struct child *child, const struct bsn_op *op, int parent, const char *name)
 {
+	struct statx st;
+	char numbers[96];
 	int fd = sys_openat(parent, name, O_PATH | O_NOFOLLOW, 0);
 	int same = fd < 0 ? fd : same_device(fd, op);
+	int r = fd < 0 ? fd : sys_statx(fd, &st);
 	if (fd >= 0)
 		sys_close(fd);
-	if (same == 0 && (op->flags & BSN_OP_F_TRY) == 0)
-		return fail_plain(child, -EEXIST, "\"", op_text(child, op, 0),
-				  "\" exists and is not the device that was asked for", NULL);
-	return same < 0 ? same : 0;
+	/* A directory stays: crun has it so, and nothing takes it for a device. */
+	if (r < 0 || same != 0 || (st.stx_mode & STAT_TYPE) == STAT_DIRECTORY)
+		return r;
+	if ((st.stx_mode & STAT_TYPE) != (op->number[0] & STAT_TYPE))
+		return fail_plain(child, -EEXIST, op_text(child, op, 0),
+				  " has incorrect ftype: it exists and is not the device that was asked for", NULL, NULL);
+	size_t at = add_numbers(numbers, 0, sizeof(numbers), st.stx_rdev_major, st.stx_rdev_minor);
+	at = text_add(numbers, at, sizeof(numbers), " doesn't match expected ");
+	add_numbers(numbers, at, sizeof(numbers), op->number[1] >> 32, op->number[1] & 0xffffffffu);
+	return fail_plain(child, -EEXIST, op_text(child, op, 0), " has incorrect major:minor: ", numbers, NULL);
 }
 
 static int make_node(struct child *child, const struct bsn_op *op)

@@ -37,10 +37,23 @@ rm -f "$ROOTFS/bar" "$ROOTFS/mnt"
 mkdir "$ROOTFS/mnt"
 try 'stat -c %F /mnt' '.linux.devices = [{path: "/mnt/", type: "b", major: 10, minor: 229}]'
 is "a directory that is there stays" "$OUT" directory
+mkdir "$ROOTFS/nodes"
+touch "$ROOTFS/nodes/file"
+mknod "$ROOTFS/nodes/null" c 1 3
+mknod "$ROOTFS/nodes/zero" c 1 5
+node() {
+	echo ".linux.devices = [{path: \"/nodes/$1\", type: \"c\", major: 1, minor: 3}]"
+}
+try 'stat -c %t:%T /nodes/null' "$(node null)"
+is "a node that is there already may be the one" "$OUT" 1:3
+make_bundle "$B" "$(node file)"
+refused "but no file" 1 '/nodes/file has incorrect ftype' "$BASIN" run -b "$B" c1
+make_bundle "$B" "$(node zero)"
+refused "nor another device" 1 "/nodes/zero has incorrect major:minor: 1:5 doesn't match expected 1:3" "$BASIN" run -b "$B" c1
 NO_DEV='.mounts = [.mounts[] | select(.destination | startswith("/dev") | not)]'
 echo file >"$ROOTFS/dev/null"
 make_bundle "$B" "$NO_DEV"
-refused "an image's /dev/null that is none" 1 'exists and is not the device' "$BASIN" run -b "$B" c1
+refused "an image's /dev/null that is none" 1 '/dev/null has incorrect ftype: it exists and is not the device' "$BASIN" run -b "$B" c1
 rm "$ROOTFS/dev/null"
 ln -s /etc/passwd "$ROOTFS/dev/ptmx"
 try 'readlink /dev/ptmx' "$NO_DEV"

@@ -35,7 +35,7 @@ refused "wrong usage is 1, as in runc" 1 'exec: unknown option "--nosuch"' "$BAS
 refused "no container" 1 'an argument is missing' "$BASIN" exec
 refused "no command" 255 'a command is missing' "$BASIN" exec c1
 refused "a container that is not there" 255 'container does not exist: "c2"' "$BASIN" exec c2 true
-refused "a sub-cgroup outside the container's" 255 '\.\./\.\. is not a sub cgroup path' "$BASIN" exec --cgroup ../.. c1 true
+refused "a sub-cgroup outside the container's" 255 'bad sub cgroup path: \.\./\.\. is not a sub cgroup path' "$BASIN" exec --cgroup ../.. c1 true
 refused "one that is not there" 255 'adding pid to cgroups: .*/none/cgroup.procs: ' "$BASIN" exec --cgroup none c1 true
 refused "one of a single controller" 255 'unknown controller memory' "$BASIN" exec --cgroup memory:sub c1 true
 refused "two" 255 'a process is in one cgroup' "$BASIN" exec --cgroup / --cgroup a c1 true
@@ -98,6 +98,13 @@ within 5 stopped
 refused "a stopped container is refused" 255 'container not running' "$BASIN" exec c1 true
 ok "delete removes its sub-cgroups" "$BASIN" delete c1
 nok "no cgroup is left" test -d "$cgroup"
+mkdir -p "$BASIN_CGROUP_ROOT/elsewhere"
+"$BASIN" run -d -b "$B" c1
+"$BASIN" state c1 | jq .pid >"$BASIN_CGROUP_ROOT/elsewhere/cgroup.procs"
+rmdir "$cgroup"
+run "$BASIN" exec c1 sh -c 'tail -n 1 /proc/self/cgroup'
+like "where the container's cgroup is gone, exec goes to its init's, not to ours" "$OUT" '/elsewhere$'
+"$BASIN" delete --force c1
 
 # --- what happens with a seccomp filter and a user namespace ---
 make_bundle "$B" '.process.args = ["sleep", "600"] | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO", errnoRet: 95}]} | .root.readonly = false

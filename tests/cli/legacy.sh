@@ -149,7 +149,7 @@ ok "it makes cgroups of its own" "$BASIN" exec "$ID" mkdir -p /sys/fs/cgroup/mem
 "$BASIN" exec --cgroup memory:below --cgroup cpu:/below "$ID" sleep 30 &
 sleeper=$!
 ok "exec --cgroup starts beneath, for the controllers named" within 5 sh -c "grep -q . $V1/memory/$NAME/$ID/below/cgroup.procs && grep -q . $V1/cpu/$NAME/$ID/below/cgroup.procs"
-refused "but not above" 255 'is not a sub cgroup path' "$BASIN" exec --cgroup memory:../x "$ID" true
+refused "but not above" 255 'bad sub cgroup path: .* is not a sub cgroup path' "$BASIN" exec --cgroup memory:../x "$ID" true
 refused "nor where there is nothing" 255 'adding pid .*/nowhere/cgroup.procs: .o such file' "$BASIN" exec --cgroup cpu:nowhere "$ID" true
 refused "nor for a controller that is none" 255 'unknown controller' "$BASIN" exec --cgroup none:/ "$ID" true
 stop
