@@ -217,7 +217,8 @@ int bsn_legacy_descend(struct bsn_legacy *legacy, uint32_t mask, const char *pat
 {
 	for (const char *part = path + strspn(path, "/"); *part != '\0'; part += strcspn(part, "/"), part += strspn(part, "/"))
 		if (strcspn(part, "/") <= 2 && strncmp(part, "..", strcspn(part, "/")) == 0)
-			return bsn_fail(err, BASIN_USAGE, EINVAL, "--cgroup: bad sub cgroup path: %s is not a sub cgroup path", path);
+			return bsn_fail(err, BASIN_USAGE, EINVAL, "--cgroup: bad sub cgroup path: %s is not a sub cgroup path",
+					path);
 	for (size_t i = 0; i < legacy->count; i++) {
 		struct bsn_legacy_place *place = &legacy->places[i];
 		char *below = NULL;

@@ -94,10 +94,10 @@ static int follow_init(struct bsn_run *run, struct basin_error *err)
 	r = find_init(run, &path);
 	if (r >= 0 && *path != '\0')
 		r = bsn_cgroup_open(tree, path, &run->cgroup, NULL);
-	return r < 0 || run->cgroup < 0 ? bsn_fail(err, BASIN_CONFLICT, ENOENT,
-						   "cannot exec: the cgroup \"%s\" is gone, and its init's cannot be opened",
-						   run->state.cgroup)
-					: 0;
+	return r < 0 || run->cgroup < 0
+		       ? bsn_fail(err, BASIN_CONFLICT, ENOENT,
+				  "cannot exec: the cgroup \"%s\" is gone, and its init's cannot be opened", run->state.cgroup)
+		       : 0;
 }
 
 int bsn_exec_cgroup(struct bsn_run *run, const struct bsn_exec_options *options, struct basin_error *err)
