@@ -175,6 +175,7 @@ int bsn_config_parse(const char *text, size_t length, unsigned int flags, struct
 	auto_of(bsn_config_free) struct bsn_config *config = config_new(err);
 	if (config == NULL)
 		return -ENOMEM;
+	config->kept = (flags & BSN_CONFIG_KEPT) != 0;
 	int r = bsn_json_parse(text, length, "config.json", &config->json, err);
 	if (r >= 0)
 		r = parse_document(config, flags, err);

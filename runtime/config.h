@@ -258,6 +258,7 @@ struct bsn_hooks {
 struct bsn_config {
 	struct bsn_arena *arena;
 	json_t *json; /* the document; strings point into it */
+	bool kept;    /* BSN_CONFIG_KEPT */
 
 	const char *oci_version;
 	const char *root_path; /* as written, perhaps relative to the bundle; NULL: not given */
@@ -295,6 +296,8 @@ struct bsn_config {
 
 /* What the parser lets pass that a plain OCI container may not have. */
 #define BSN_CONFIG_NO_ARGS 1u /* process.args may be missing: basin's own init then waits for signals */
+
+#define BSN_CONFIG_KEPT 4u /* a container's own copy: what there was to warn of was said when it was made */
 
 #define BSN_CONFIG_ANY 2u /* what this runtime does not do (runtime/config_refuse.c) is parsed all the same: for tests */
 

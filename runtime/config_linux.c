@@ -186,7 +186,7 @@ static int parse_personality(struct bsn_config *config, const json_t *json, stru
 		r = bsn_config_wrong(err, "linux.personality.domain: must be given");
 	if (r >= 0)
 		r = bsn_json_get_array(object, "linux.personality", "flags", &flags, err);
-	if (r >= 0 && json_array_size(flags) > 0)
+	if (r >= 0 && json_array_size(flags) > 0 && !config->kept)
 		bsn_warn("linux.personality.flags: without effect, the runtime-spec defines none yet");
 	if (r < 0)
 		return r;

@@ -111,7 +111,8 @@ static int parse_user(struct bsn_config *config, const json_t *json, const char 
 }
 
 /* An unknown capability is a warning, as the spec asks: a config made for a newer kernel still runs, with less. */
-static int parse_cap_set(const json_t *caps, const char *path, const char *key, uint64_t *ret_mask, struct basin_error *err)
+static int parse_cap_set(const struct bsn_config *config, const json_t *caps, const char *path, const char *key, uint64_t *ret_mask,
+			 struct basin_error *err)
 {
 	json_t *array = NULL;
 	int r = bsn_json_get_array(caps, path, key, &array, err);
@@ -125,15 +126,16 @@ static int parse_cap_set(const json_t *caps, const char *path, const char *key, 
 		int cap = bsn_cap_parse(json_string_value(element));
 		if (cap >= 0)
 			*ret_mask |= UINT64_C(1) << cap;
-		else
+		else if (!config->kept)
 			bsn_warn("%s.%s[%zu]: \"%s\" is not a capability known here; left out", path, key, i,
 				 json_string_value(element));
 	}
 	return 0;
 }
 
-static int parse_caps(struct bsn_process_config *process, const json_t *json, const char *path, struct basin_error *err)
+static int parse_caps(struct bsn_config *config, const json_t *json, const char *path, struct basin_error *err)
 {
+	struct bsn_process_config *process = &config->process;
 	json_t *caps = NULL;
 	char at[BSN_CONFIG_PATH];
 	int r = bsn_json_get_object(json, path, "capabilities", &caps, err);
@@ -142,7 +144,7 @@ static int parse_caps(struct bsn_process_config *process, const json_t *json, co
 	bsn_format(at, sizeof(at), "%s.capabilities", path);
 	process->capabilities_given = true;
 	for (int set = 0; r >= 0 && set < BSN_CAP_SETS; set++)
-		r = parse_cap_set(caps, at, bsn_cap_set_name((enum bsn_cap_set)set), &process->capabilities[set], err);
+		r = parse_cap_set(config, caps, at, bsn_cap_set_name((enum bsn_cap_set)set), &process->capabilities[set], err);
 	return r;
 }
 
@@ -200,7 +202,7 @@ int bsn_config_process(struct bsn_config *config, const json_t *json, const char
 	if (r >= 0)
 		r = parse_user(config, json, path, err);
 	if (r >= 0)
-		r = parse_caps(process, json, path, err);
+		r = parse_caps(config, json, path, err);
 	if (r >= 0)
 		r = parse_rlimits(config, json, path, err);
 	if (r >= 0)

@@ -222,7 +222,7 @@ int bsn_container_config(const struct bsn_container *container, struct bsn_confi
 	int r = bsn_read_file(container->dir, "config.json", CONFIG_MAX, &text, &length);
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot read the config of container \"%s\"", container->id);
-	return bsn_config_parse(text, length, BSN_CONFIG_NO_ARGS, ret_config, err);
+	return bsn_config_parse(text, length, BSN_CONFIG_NO_ARGS | BSN_CONFIG_KEPT, ret_config, err);
 }
 
 int bsn_container_undo(struct bsn_container *container, struct basin_error *err)

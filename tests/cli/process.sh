@@ -186,3 +186,15 @@ fi
 refused_config "a class that is a path" 'linux.intelRdt.closID' '.linux.intelRdt = {closID: "../x"}'
 refused_config "a setting of the host's network" 'not allowed in host network namespace' '(.linux.namespaces[] | select(.type == "network")).path = "/proc/self/ns/net" | .linux.sysctl = {"net.ipv4.ip_forward": "1"}'
 refused_config "a label where there is no SELinux" 'selinux is disabled or not supported' '.process.selinuxLabel = "a:b:c:s0"'
+
+# --- warnings are said once ---
+make_bundle "$T/warned" '.process.args = ["sleep", "600"] | .process.capabilities.bounding += ["CAP_NEVER"]'
+run "$BASIN" create -b "$T/warned" warned
+like "create warns of an unknown capability" "$STATUS $ERR" '^0 warning: process.capabilities.bounding.*CAP_NEVER'
+run "$BASIN" start warned
+is "start does not do so again" "$STATUS $ERR" "0 "
+run "$BASIN" exec warned true
+is "nor does exec" "$STATUS $ERR" "0 "
+run "$BASIN" exec --cap CAP_NEVER warned true
+like "but of its own" "$STATUS $ERR" '^0 warning: --cap: "CAP_NEVER"'
+"$BASIN" delete -f warned
