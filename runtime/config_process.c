@@ -111,8 +111,8 @@ static int parse_user(struct bsn_config *config, const json_t *json, const char 
 }
 
 /* An unknown capability is a warning, as the spec asks: a config made for a newer kernel still runs, with less. */
-static int parse_cap_set(const struct bsn_config *config, const json_t *caps, const char *path, const char *key, uint64_t *ret_mask,
-			 struct basin_error *err)
+static int parse_cap_set(const struct bsn_config *config, const json_t *caps, const char *path, const char *key,
+			 uint64_t *ret_mask, struct basin_error *err)
 {
 	json_t *array = NULL;
 	int r = bsn_json_get_array(caps, path, key, &array, err);
