@@ -127,6 +127,14 @@ int op_hook_output(struct child *child, const struct bsn_op *op)
 	return 0;
 }
 
+/* One of createContainer may have the environment of whoever runs basin, which nobody inside is to find in this process while it waits. */
+static void forget(char *const *envp)
+{
+	for (; envp != NULL && *envp != NULL; envp++)
+		for (volatile char *at = *envp; *at != '\0'; at++)
+			*at = '\0';
+}
+
 int op_hook(struct child *child, const struct bsn_op *op)
 {
 	int pidfd = -1;
@@ -151,6 +159,8 @@ int op_hook(struct child *child, const struct bsn_op *op)
 			 said);
 	else if (r == 0 && value != 0)
 		r = tell(child, op, ": failed with exit code ", value, said);
+	if (op->number[2] != 0)
+		forget(op_vector(child, op, 2));
 	if (pidfd >= 0)
 		sys_close(pidfd);
 	if (said >= 0)

@@ -95,6 +95,26 @@ else
 	skip "keys stay outside" "needs /usr/bin/python3 and a kernel with keys"
 fi
 
+# --- what hooks get of our environment is nowhere in the process that waits ---
+cat >"$T/memory.py" <<'PY'
+import sys
+found = 0
+with open("/proc/%s/mem" % sys.argv[1], "rb", 0) as memory:
+    for line in open("/proc/%s/maps" % sys.argv[1]):
+        first, last = (int(x, 16) for x in line.split()[0].split("-"))
+        if "r" in line.split()[1] and "[v" not in line:
+            memory.seek(first)
+            found += memory.read(last - first).count(b"basin-test-secret")
+print("found" if found else "not found")
+PY
+printf '#!/bin/sh\necho "$SECRET" >%s/hooked\n' "$T" >"$T/tell"
+chmod 755 "$T/tell"
+bundle '["true"]' ".hooks.createContainer = [{path: \"$T/tell\"}]"
+SECRET=basin-test-secret "$BASIN" create -b "$B" c1
+is "a hook of createContainer has our environment" "$(cat "$T/hooked")" basin-test-secret
+is "the container has not" "$(python3 "$T/memory.py" "$("$BASIN" state c1 | jq .pid)")" "not found"
+"$BASIN" delete -f c1
+
 # --- a container that lies in wait for exec: its passwd and its loader's files never end, its /proc is a forgery, its programs are ours ---
 mkdir -p "$ROOTFS/forged/self/attr/apparmor" "$ROOTFS/forged/1"
 echo 0 >"$ROOTFS/forged/self/oom_score_adj"
