@@ -5,7 +5,6 @@
  */
 #include "runtime/apply.h"
 
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -17,6 +16,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "runtime/activation.h"
+#include "runtime/bundle.h"
 #include "runtime/console.h"
 #include "runtime/facts.h"
 #include "runtime/hooks.h"
@@ -31,8 +31,6 @@
 #include "runtime/resctrl.h"
 #include "runtime/rootless.h"
 #include "runtime/seccomp.h"
-
-#define CONFIG_MAX (16 << 20)
 
 static void close_handles(struct bsn_run *run)
 {
@@ -69,49 +67,6 @@ void bsn_run_release(struct bsn_run *run)
 }
 
 /* --- reading --- */
-
-/* Absolute, but not resolved: hooks and the state name the bundle as its owner does, who may reach it through a link. */
-static int name_bundle(struct bsn_run *run, const char *bundle, struct basin_error *err)
-{
-	char here[PATH_MAX] = "";
-	auto_str struct bsn_str path = { 0 };
-	if (bundle[0] != '/' && getcwd(here, sizeof(here)) == NULL)
-		return bsn_fail_sys(err, errno, "cannot tell the working directory, which the bundle is relative to");
-	size_t length = strlen(bundle);
-	while (length > 1 && bundle[length - 1] == '/')
-		length--;
-	if (length == 1 && bundle[0] == '.')
-		bsn_str_add(&path, here);
-	else
-		bsn_str_addf(&path, "%s%s%.*s", here, bundle[0] != '/' ? "/" : "", (int)length, bundle);
-	if (access(bsn_str_text(&path), F_OK) < 0)
-		return bsn_fail_sys(err, errno, "cannot open the bundle \"%s\"", bundle);
-	run->bundle = bsn_str_give(&path);
-	return run->bundle == NULL ? bsn_fail_sys(err, ENOMEM, "cannot open the bundle \"%s\"", bundle) : 0;
-}
-
-static int read_config(struct bsn_run *run, struct basin_error *err)
-{
-	const struct bsn_create_options *options = run->options;
-	size_t length;
-	int r = name_bundle(run, options->bundle != NULL ? options->bundle : ".", err);
-	if (r < 0)
-		return r;
-	if (options->config_json != NULL) {
-		run->config_text = strdup(options->config_json);
-		if (run->config_text == NULL)
-			return bsn_fail_sys(err, ENOMEM, "cannot read the config");
-		length = strlen(run->config_text);
-	} else {
-		auto_str struct bsn_str path = { 0 };
-		bsn_str_addf(&path, "%s%s", options->config != NULL ? options->config : run->bundle,
-			     options->config != NULL ? "" : "/config.json");
-		r = bsn_read_file(AT_FDCWD, bsn_str_text(&path), CONFIG_MAX, &run->config_text, &length);
-		if (r < 0)
-			return bsn_fail_sys(err, -r, "cannot read \"%s\"", bsn_str_text(&path));
-	}
-	return bsn_config_parse(run->config_text, length, options->init ? BSN_CONFIG_NO_ARGS : 0, &run->config, err);
-}
 
 /* One that is not open is taken by something that the payload does not get: else it would be taken by something of ours. */
 int bsn_check_kept(int preserved, int activated, struct basin_error *err)
@@ -160,7 +115,7 @@ int bsn_run_prepare(struct bsn_run *run, const struct bsn_runtime *runtime, stru
 	run->pidfd_socket = options->pidfd_socket;
 	int r = bsn_check_kept(options->preserve_fds, bsn_activation_count(), err);
 	if (r >= 0)
-		r = read_config(run, err);
+		r = bsn_bundle_read(run, err);
 	if (r >= 0)
 		r = bsn_rootless_complete(run->config, &run->config_text, err);
 	if (r >= 0)
