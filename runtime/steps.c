@@ -7,6 +7,7 @@
 #include "base/sys.h"
 #include "runtime/apply.h"
 #include "runtime/facts.h"
+#include "runtime/host_mounts.h"
 #include "runtime/legacy.h"
 #include "runtime/resctrl.h"
 #include "runtime/scope.h"
@@ -243,6 +244,7 @@ static int undo_cgroup(void *world, const char *value, struct basin_error *err)
 }
 
 const struct bsn_step bsn_container_steps[] = {
+	{ "mounts", bsn_host_mounts_intend, bsn_host_mounts_apply, bsn_host_mounts_undo },
 	{ "scope", bsn_scope_intend, bsn_scope_apply, bsn_scope_undo },
 	{ "cgroup-v1", bsn_legacy_intend, bsn_legacy_apply, bsn_legacy_undo },
 	{ "cgroup", intend_cgroup, apply_cgroup, undo_cgroup },

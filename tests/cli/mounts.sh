@@ -142,6 +142,28 @@ like "is said to have none" "$(echo "$ERR" | sort)" "linux.personality.flags: wi
 make_bundle "$T/b1" '.root.path = "/etc/passwd"'
 refused "a root that is a file" 1 '"/etc/passwd": not a directory' "$BASIN" run -b "$T/b1" c1
 
+# --- without a mount namespace ---
+bare() {
+	make_bundle "$T/bare" ".process.args = [\"sleep\", \"60\"] | del(.linux.namespaces[] | select(.type == \"mount\")) | .linux.maskedPaths = [] | .linux.readonlyPaths = [] | .root.readonly = false | ${1:-.}"
+}
+mounted() {
+	grep -c " $ROOTFS" /proc/self/mountinfo
+}
+before=$(mounted)
+bare
+ok "a container in the mount namespace of its caller" "$BASIN" run -d -b "$T/bare" bare
+nok "has its mounts there" test "$(mounted)" = "$before"
+"$BASIN" delete -f bare
+is "delete takes them away" "$(mounted)" "$before"
+mount --bind "$ROOTFS" "$ROOTFS"
+"$BASIN" run -d -b "$T/bare" bare
+"$BASIN" delete -f bare
+is "but not what was mounted there before" "$(mounted)" $((before + 1))
+umount "$ROOTFS"
+bare '.hooks.createRuntime = [{path: "/bin/false"}]'
+refused "one that fails" 1 'createRuntime hook' "$BASIN" run -b "$T/bare" bare
+is "leaves none" "$(mounted)" "$before"
+
 # --- masked, read-only, devices ---
 try 'touch /x' '.root.readonly = true'
 like "a read-only root" "$ERR" "Read-only"
