@@ -187,7 +187,7 @@ static int write_images(struct dump *dump, struct basin_error *err)
 {
 	auto_criu struct bsn_criu criu = BSN_CRIU_INIT;
 	struct bsn_criu_answer answer;
-	int r = bsn_criu_start(&criu, NULL, 0, err);
+	int r = bsn_criu_start(&criu, false, NULL, 0, err);
 	if (r >= 0)
 		r = bsn_criu_ask(&criu, dump->options->pre_dump ? BSN_CRIU_PRE_DUMP : BSN_CRIU_DUMP, &dump->message, hear, dump,
 				 &answer, err);

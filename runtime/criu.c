@@ -48,11 +48,11 @@ static int find_program(char path[PATH_MAX], struct basin_error *err)
 			"CRIU version check failed: exec: \"criu\": executable file not found in $PATH (install criu)");
 }
 
-int bsn_criu_start(struct bsn_criu *criu, const int *extra, size_t count, struct basin_error *err)
+int bsn_criu_start(struct bsn_criu *criu, bool streams, const int *extra, size_t count, struct basin_error *err)
 {
 	char path[PATH_MAX];
 	int ends[2];
-	int fds[16] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
+	int fds[16];
 	const char *const argv[] = { "criu", "swrk", "3", NULL };
 	int r = find_program(path, err);
 	if (r < 0)
@@ -64,6 +64,8 @@ int bsn_criu_start(struct bsn_criu *criu, const int *extra, size_t count, struct
 		return bsn_fail_sys(err, -r, "cannot make a socket for criu");
 	criu->sock = ends[0];
 	auto_fd int theirs = ends[1];
+	for (int fd = 0; fd < 3; fd++)
+		fds[fd] = streams ? fd : -1;
 	fds[3] = theirs;
 	for (size_t i = 0; i < count; i++)
 		fds[4 + i] = extra[i];
@@ -229,7 +231,7 @@ static int ask_once(enum bsn_criu_type type, const struct bsn_str *options, stru
 		    struct basin_error *err)
 {
 	auto_criu struct bsn_criu criu = BSN_CRIU_INIT;
-	int r = bsn_criu_start(&criu, NULL, 0, err);
+	int r = bsn_criu_start(&criu, true, NULL, 0, err);
 	return r < 0 ? r : bsn_criu_ask(&criu, type, options, NULL, NULL, ret_answer, err);
 }
 

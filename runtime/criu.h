@@ -97,8 +97,11 @@ struct bsn_criu {
 void bsn_criu_release(struct bsn_criu *criu);
 #define auto_criu __attribute__((cleanup(bsn_criu_release)))
 
-/* Starts it with our standard streams; extra[i] is its descriptor 4 + i. */
-int bsn_criu_start(struct bsn_criu *criu, const int *extra, size_t count, struct basin_error *err);
+/*
+ * Starts it; extra[i] is its descriptor 4 + i. streams: with our standard streams, which what it restores may take over. Otherwise with none: it says
+ * there what is no failure, such as that nobody asks it for more after a pre-dump.
+ */
+int bsn_criu_start(struct bsn_criu *criu, bool streams, const int *extra, size_t count, struct basin_error *err);
 
 typedef int bsn_criu_handler(void *data, struct bsn_criu_event *event, struct basin_error *err);
 /* Asks and follows it to its answer. options: a criu_opts message, NULL: none. handler may be NULL. Then criu has ended. */

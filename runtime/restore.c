@@ -220,7 +220,7 @@ static int start_criu(struct restore *restore, struct bsn_criu *criu, const char
 		r = open_again(restore->work, restore->options->work_path, err);
 	if (r >= 0) {
 		add_mounts(restore, place.mounts);
-		r = bsn_criu_start(criu, restore->extra, restore->extra_count, err);
+		r = bsn_criu_start(criu, true, restore->extra, restore->extra_count, err);
 	}
 	int back = bsn_restore_leave(&place, r < 0 ? &ignored : err);
 	return r < 0 ? r : back;

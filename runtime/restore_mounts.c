@@ -156,8 +156,9 @@ int bsn_restore_enter(struct bsn_restore_place *place, const char *root, const c
 	if (place->host < 0 || place->directory < 0)
 		return bsn_fail_sys(err, place->host < 0 ? -place->host : -place->directory, "cannot note the mount namespace");
 	r = bsn_sys_unshare(CLONE_NEWNS);
+	/* Slaves, not private: a container's mounts may be slaves of the host's, and criu takes from here whose. */
 	if (r >= 0)
-		r = bsn_sys_mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+		r = bsn_sys_mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL);
 	if (r < 0)
 		return bsn_fail_sys(err, -r, "cannot make a mount namespace for criu");
 	auto_fd int from = bsn_sys_openat(AT_FDCWD, rootfs, O_PATH | O_DIRECTORY, 0);
