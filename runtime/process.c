@@ -235,6 +235,9 @@ int bsn_child_receive(int channel, struct bsn_message *ret_message, int *ret_fd,
 	int fd = -1;
 	size_t count = 0;
 	ssize_t n = bsn_recv_fds(channel, &message, sizeof(message) - 1, &fd, 1, &count);
+	/* That it has ended without reading all of ours is told before its own last words are. */
+	if (n == -ECONNRESET)
+		n = bsn_recv_fds(channel, &message, sizeof(message) - 1, &fd, 1, &count);
 	if (n == 0 || n == -ECONNRESET)
 		return 0;
 	if (n < 0)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stands in for systemd where it is not the init: `systemd_stand_in.py SOCKET CGROUP` answers on SOCKET, as systemd does on /run/systemd/private, for the calls
 that make and end scopes. Its tree is the cgroup directory CGROUP, below /sys/fs/cgroup; a scope that is empty goes by itself. Properties are taken and not looked at."""
+import contextlib
 import os, select, socket, struct, sys
 
 MOUNT = "/sys/fs/cgroup"
@@ -140,7 +141,8 @@ class Manager:
     def collect(self):
         for unit in [unit for unit in self.units if not self.is_populated(unit)]:
             for directory, _, _ in os.walk(self.units[unit], topdown=False):
-                os.rmdir(directory)
+                with contextlib.suppress(FileNotFoundError):  # basin removes what it has emptied, too
+                    os.rmdir(directory)
             del self.units[unit]
 
     def enter(self, unit, below, pids):
