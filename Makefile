@@ -20,7 +20,7 @@ B       := build/$(VARIANT)
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings -Wno-format-truncation $(if $(WERROR)$(CI),-Werror)
 HARDEN  := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fstack-clash-protection -fcf-protection
-CFLAGS  ?= -O2 -g
+CFLAGS  ?= $(if $(SAN)$(FAULT),-O1 -g1,-O2 -g)
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Iinclude -I. $(CFLAGS) $(WARN) $(HARDEN) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) $(if $(FAULT),-DBSN_FAULT) $(if $(COV),--coverage) \
 	-DBASIN_VERSION='"$(VERSION)"' -DBASIN_LIBEXECDIR='"$(LIBEXECDIR)"'
@@ -169,7 +169,7 @@ FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(call src,tests/fuzz/fuzz_*.c))
 $(B)/fuzz/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) $(filter-out -f% -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) -fvisibility=hidden -fPIC $(FUZZ_FLAGS) -Wno-unknown-warning-option $(LIB_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(FUZZ_CC) $(filter-out -f% -O% -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) -O1 -fvisibility=hidden -fPIC $(FUZZ_FLAGS) -Wno-unknown-warning-option $(LIB_CFLAGS) -MMD -MP -c $< -o $@
 $(B)/libfuzz.a: $(patsubst %.c,$(B)/fuzz/%.o,$(LIB_SRC) runtime/systemd/variant.c) $(CHILD_IMAGE)
 $(B)/tests/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(B)/libfuzz.a
 	@mkdir -p $(@D)
@@ -181,7 +181,7 @@ fuzzers: $(FUZZERS)
 BUILD_DEPS := gcc libc6-dev musl-tools pkg-config libjansson-dev libseccomp-dev libcap-dev libnl-3-dev libsqlite3-dev libzstd-dev \
 	zlib1g-dev libisal-dev libssl-dev libnftables-dev libsystemd-dev dnsmasq-base e2fsprogs mount iproute2 mmdebstrap
 TEST_DEPS  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libarchive-tools clang clang-format clang-tidy cppcheck shellcheck codespell attr acl libcap2-bin busybox-static \
-	nftables iputils-ping jq python3 sqlite3 strace podman crun runc skopeo umoci zstd xz-utils qemu-system-x86 qemu-utils file procps util-linux man-db mandoc zsh fish
+	nftables iputils-ping jq gojq python3 sqlite3 strace podman crun runc skopeo umoci zstd xz-utils qemu-system-x86 qemu-utils file procps util-linux man-db mandoc zsh fish
 MISSING     = $(shell for p in $(1); do dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done)
 APT_INSTALL = @missing="$(call MISSING,$(1))"; [ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] || { echo "run as root, or install: $$missing" >&2; exit 1; }; \
 	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; }
@@ -200,7 +200,7 @@ TIERS ?= unit cli clients fuzz lint fault vm
 check: test-deps
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) WERROR=1 all tests fuzzers
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) WERROR=1 FAULT=1 all
-	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) WERROR=1 SAN=address,undefined all tests
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) WERROR=1 SAN=address,undefined tests
 	$(Q)BUILD=$(CURDIR)/build/address-undefined tests/run --keep=build/sanitized.counts unit
 	$(Q)BUILD=$(CURDIR)/$(B) TIMEOUT=1500 tests/run --add=build/sanitized.counts $(TIERS)
 
