@@ -131,7 +131,7 @@ for kind in private slave shared; do
 done
 
 # --- options as other runtimes take them ---
-try 'grep " /two " /proc/self/mountinfo | cut -d" " -f6-' '.mounts += [{destination: "/two", type: "tmpfs", source: "two", options: ["size=1m,mode=700", "nosuid", ",nr_inodes=9,"]}]'
+try 'grep " /two " /proc/self/mountinfo | cut -d" " -f6- | sed s/,inode64//' '.mounts += [{destination: "/two", type: "tmpfs", source: "two", options: ["size=1m,mode=700", "nosuid", ",nr_inodes=9,"]}]'
 is "several of the file system's options may be one element" "$OUT" "rw,nosuid,relatime - tmpfs two rw,size=1024k,nr_inodes=9,mode=700"
 try 'grep " /dev " /proc/self/mountinfo | cut -d" " -f6; ls /dev/null' '.mounts += [{destination: "/dev", type: "tmpfs", source: "x", options: ["remount", "ro"]}]'
 is "a /dev that is made read-only by a remount still gets its devices" "$OUT" "ro

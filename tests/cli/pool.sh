@@ -51,8 +51,8 @@ fi
 
 # --- making ---
 ok "a pool is made" create /team --cpu 1 --memory 256MiB --storage 512MiB --pids 500
-is "with what it was given" "$(at /team '[.resources[].capacity] | join(" ")')" "1000 268435456 536870912 500"
-is "guaranteed whole" "$(same '[.resources[].guarantee] | join(" ")')" "1000 268435456 536870912 500"
+is "with what it was given" "$(at /team '[.resources | (.cpu, .memory, .storage, .pids) | .capacity] | join(" ")')" "1000 268435456 536870912 500"
+is "guaranteed whole" "$(same '[.resources | (.cpu, .memory, .storage, .pids) | .guarantee] | join(" ")')" "1000 268435456 536870912 500"
 is "charged to the host" "$(at / .resources.memory.promised)" 268435456
 ok "a child is made" create /team/dev --cpu 500m --memory 128MiB
 is "what it was not given it has of its parent" "$(at /team/dev '.resources.pids | "\(.capacity) \(.inherited) \(.guarantee)"')" "500 true 0"
@@ -95,7 +95,7 @@ ok "overcommit is a ratio" "$BASIN" pool set /team --overcommit memory=1.5
 is "kept in thousandths" "$(at /team .resources.memory.overcommit)" 1500
 is "free is what the overcommitted capacity has left" "$(same .resources.memory.free)" $((322 << 20))
 ok "defaults are settable" "$BASIN" pool set /team --default memory=32MiB,cpu=50m
-is "one by one" "$(at /team '[.resources[].default] | join(" ")')" "50 33554432 134217728 256"
+is "one by one" "$(at /team '[.resources | (.cpu, .memory, .storage, .pids) | .default] | join(" ")')" "50 33554432 134217728 256"
 ok "the host's reserve is settable" "$BASIN" pool set / --reserve cpu=500m
 is "and is taken off first" "$(at / .resources.cpu.allocatable)" $(($(nproc) * 1000 - 500))
 refused "the host's capacity is not" 2 'is the host' "$BASIN" pool set / --memory 1GiB

@@ -34,29 +34,11 @@ else
 fi
 
 # --- the terminal of whoever runs basin: no session of his, no controlling terminal, so nothing can be typed into it (TIOCSTI, TIOCLINUX) ---
-on_terminal() {
-	python3 - "$@" <<'PY'
-import os, pty, sys
-pid, master = pty.fork()
-if pid == 0:
-    os.execvp(sys.argv[1], sys.argv[1:])
-out = b""
-while True:
-    try:
-        data = os.read(master, 4096)
-    except OSError:
-        break
-    if not data:
-        break
-    out += data
-sys.stdout.write(out.decode().replace("\r\n", "\n"))
-PY
-}
 typing='test -t 0 && echo terminal; cut -d " " -f 7 /proc/self/stat; (: </dev/tty) 2>/dev/null || echo none'
 bundle "$(jq -n --arg s "$typing" '["sh", "-c", $s]')"
-run on_terminal "$BASIN" run -b "$B" c2
+run on_terminal "" "" "$BASIN" run -b "$B" c2
 is "a payload on our terminal does not control it" "$OUT" $'terminal\n0\nnone'
-run on_terminal "$BASIN" exec c1 sh -c "$typing"
+run on_terminal "" "" "$BASIN" exec c1 sh -c "$typing"
 is "nor does what exec starts" "$OUT" $'terminal\n0\nnone'
 
 # --- descriptors ---

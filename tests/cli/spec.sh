@@ -19,7 +19,7 @@ if command -v runc >/dev/null; then
 	# What differs on purpose: the version, the name, a cgroup namespace, which runc gives on cgroup v2 hosts, and ambient capabilities, which runc
 	# gave up: without inheritable ones there are none.
 	same='del(.ociVersion, .hostname, .process.capabilities.ambient) | .linux.namespaces |= map(select(.type != "cgroup"))'
-	is "it is what runc spec writes" "$(jq -S "$same" config.json)" "$(jq -S "$same" "$T/runc/config.json")"
+	is "it is what runc spec writes" "$(command jq -S "$same" config.json)" "$(command jq -S "$same" "$T/runc/config.json")"
 else
 	skip "it is what runc spec writes" "runc is not installed"
 fi

@@ -16,7 +16,7 @@ has() {
 	if jq -e "$2" <<<"$S" >/dev/null; then pass "$1"; else fail "$1" "$2" "$S"; fi
 }
 is "the owner is the directory's" "$(jq -r .owner <<<"$S")" root
-is "in runc's order" "$(jq -c keys_unsorted <<<"$S")" '["ociVersion","id","pid","status","bundle","rootfs","created","annotations","owner"]'
+is "in runc's order" "$(command jq -c keys_unsorted <<<"$S")" '["ociVersion","id","pid","status","bundle","rootfs","created","annotations","owner"]'
 has "created, with what the spec wants" '.ociVersion and .id == "c" and .status == "created"'
 is "the bundle is absolute" "$(jq -r .bundle <<<"$S")" "$T/b"
 is "the pid is the pid file's" "$(jq -r .pid <<<"$S")" "$(cat "$T/pid")"

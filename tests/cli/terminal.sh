@@ -6,56 +6,30 @@ make_rootfs
 B=$T/bundle
 make_bundle "$B" '.process.terminal = true | .process.args = ["sh", "-c", "tty; test -t 0 && test -t 1 && test -t 2 && echo terminal; stty size; ls -l /dev/console | cut -c1; exit 3"] | .process.consoleSize = {height: 30, width: 100}'
 
-# Runs a command on a terminal of its own, of 40 lines and 120 columns.
-on_terminal() {
-	python3 - "$@" <<'PY'
-import fcntl, os, pty, struct, sys, termios
-pid, master = pty.fork()
-if pid == 0:
-    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    os.execvp(sys.argv[1], sys.argv[1:])
-fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-out = b""
-if os.environ.get("TYPED"):
-    import time
-    time.sleep(1)
-    os.write(master, os.environ["TYPED"].encode())
-while True:
-    try:
-        data = os.read(master, 4096)
-    except OSError:
-        break
-    if not data:
-        break
-    out += data
-sys.stdout.write(out.decode().replace("\r\n", "\n"))
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-PY
-}
-run on_terminal "$BASIN" run -b "$B" c1
+run on_terminal "" "" "$BASIN" run -b "$B" c1
 is "the payload has a terminal of the size of ours" "$OUT" "/dev/pts/0
 terminal
-40 120
+33 99
 c"
 is "and its exit status is ours" "$STATUS" 3
 run bash -c "'$BASIN' run -b '$B' c1 </dev/null | od -c | grep -c '\\\\r'"
 is "its lines come out without returns where ours is none" "$OUT" 0
 run bash -c "'$BASIN' run -b '$B' c1 </dev/null | cat"
 like "without a terminal here it has the config's size" "$OUT" "30 100"
-make_bundle "$B" '.process.terminal = true | .process.args = ["sh", "-c", "read line; echo got $line"]'
-TYPED=$'words\n' run on_terminal "$BASIN" run -b "$B" c1
+make_bundle "$B" '.process.terminal = true | .process.args = ["sh", "-c", "echo listening; read line; echo got $line"]'
+run on_terminal listening $'words\n' "$BASIN" run -b "$B" c1
 like "what is typed reaches it" "$OUT" "got words"
 make_bundle "$B" '.process.terminal = true | .process.args = ["sh", "-c", "timeout 5 cat; echo ended $?"]'
-TYPED=$'ahead\n\x04' run on_terminal sh -c 'sleep 1.2; exec "$0" run -b "$1" c1' "$BASIN" "$B"
+run on_terminal "" $'ahead\n\x04' sh -c 'sleep 1; exec "$0" run -b "$1" c1' "$BASIN" "$B"
 is "typed ahead, the end of input is one" "$(grep -a -v '^ahead$' <<<"$OUT")" "ended 0"
-make_bundle "$B" '.process.terminal = true | .process.args = ["sh", "-c", "trap \"echo interrupted; exit 5\" INT; sleep 30 & wait"]'
-TYPED=$'\x03' run on_terminal "$BASIN" run -b "$B" c1
+make_bundle "$B" '.process.terminal = true | .process.args = ["sh", "-c", "trap \"echo interrupted; exit 5\" INT; echo listening; sleep 30 & wait"]'
+run on_terminal listening $'\x03' "$BASIN" run -b "$B" c1
 like "control-C is a signal in the container" "$OUT" "interrupted"
 make_bundle "$B" '.process.args = ["sleep", "60"]'
 "$BASIN" run -d -b "$B" c2
-run on_terminal "$BASIN" exec -t c2 sh -c 'tty; stty size'
+run on_terminal "" "" "$BASIN" exec -t c2 sh -c 'tty; stty size'
 is "exec -t" "$OUT" "/dev/pts/0
-40 120"
+33 99"
 "$BASIN" delete --force c2
 
 # --- an engine's socket ---

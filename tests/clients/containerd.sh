@@ -43,7 +43,7 @@ like "ctr run: a missing program" "$ERR" 'OCI runtime create failed: .*exec: "no
 run cr --env A=b --cwd /tmp --read-only --cap-drop CAP_CHOWN --seccomp $IMAGE one \
 	sh -c 'echo $A $(pwd) $(id -u); touch /x 2>&1; grep Seccomp: /proc/self/status'
 like "ctr run: environment, directory, read-only, seccomp" "$OUT" 'b /tmp 0.*Read-only.*Seccomp:.2'
-run on_terminal 33 '' "${CTR[@]}" run --rm -t --runc-binary "$BASIN" $IMAGE one sh -c 'tty; exit 6'
+run on_terminal '' '' "${CTR[@]}" run --rm -t --runc-binary "$BASIN" $IMAGE one sh -c 'tty; exit 6'
 like "ctr run -t" "$OUT" '/dev/pts/0'
 is "its exit status" "$STATUS" 6
 run cr --privileged --net-host $IMAGE one sh -c 'grep CapEff /proc/self/status; readlink /proc/self/ns/net'
@@ -60,7 +60,7 @@ is "ctr task exec: output" "$OUT" inside
 is "ctr task exec: exit status" "$STATUS" 3
 run c task exec --exec-id e two no-such-program
 like "ctr task exec: a missing program" "$ERR" 'OCI runtime exec failed: .*exec: "no-such-program": executable file not found in \$PATH'
-run on_terminal 33 typed "${CTR[@]}" task exec -t --exec-id e two sh -c 'until [ "$(stty size)" = "33 99" ]; do sleep 0.1; done; stty size; read -r line; echo "got $line"; exit 4'
+run on_terminal 33 $'typed\n' "${CTR[@]}" task exec -t --exec-id e two sh -c 'until [ "$(stty size)" = "33 99" ]; do sleep 0.1; done; stty size; read -r line; echo "got $line"; exit 4'
 like "ctr task exec -t: size and typing" "$OUT" '33 99.*got typed'
 is "its exit status" "$STATUS" 4
 ok "ctr task pause" c task pause two

@@ -36,7 +36,7 @@ run drun --privileged busybox:test sh -c 'grep -E "CapEff|Seccomp:" /proc/self/s
 like "docker run --privileged" "$OUT" 'CapEff:.0000(003|01f)fffffffff.*Seccomp:.0.all'
 run d run --rm --pid host --uts host --ipc host --network host busybox:test sh -c 'for ns in pid uts ipc net; do readlink /proc/self/ns/$ns; done'
 is "docker run in the host's namespaces" "$OUT" "$(for ns in pid uts ipc net; do readlink /proc/self/ns/$ns; done)"
-run on_terminal 33 typed "${DOCKER[@]}" run --rm -it --network none busybox:test \
+run on_terminal 33 $'typed\n' "${DOCKER[@]}" run --rm -it --network none busybox:test \
 	sh -c 'until [ "$(stty size)" = "33 99" ]; do sleep 0.1; done; stty size; read -r line; echo "got $line"; exit 4'
 like "docker run -it: size and typing" "$OUT" '33 99.*got typed'
 is "its exit status" "$STATUS" 4

@@ -4,7 +4,6 @@
 # image. In the virtual machine with systemd the sandbox keeps the pids of the machine, because systemd is told of processes by pid.
 #
 #   server NAME COMMAND...     starts it, its output in $T/NAME.log; it is stopped at the end    ready NAME SECONDS COMMAND...
-#   on_terminal WAIT TYPED COMMAND...   runs it on a terminal of 33 lines and 99 columns, and types TYPED once it wrote WAIT
 #   docker_archive FILE NAME   the busybox root of make_rootfs as an image, as "docker save" writes one
 SANDBOX_OF_MACHINE=${BASIN_VM:-}
 . "$(dirname "${BASH_SOURCE[0]}")/../cli/lib.sh"
@@ -50,31 +49,6 @@ at_end() {
 	for name in "${!SERVERS[@]}"; do
 		stop_server "$name"
 	done
-}
-
-on_terminal() {
-	timeout 90 python3 - "$@" <<-'PY'
-		import fcntl, os, pty, struct, sys, termios
-		wait, typed, command = sys.argv[1].encode(), sys.argv[2].encode() + b"\n", sys.argv[3:]
-		pid, master = pty.fork()
-		if pid == 0:
-		    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
-		    os.execvp(command[0], command)
-		out = b""
-		while True:
-		    try:
-		        data = os.read(master, 4096)
-		    except OSError:
-		        break
-		    if not data:
-		        break
-		    out += data
-		    if typed and wait in out:
-		        os.write(master, typed)
-		        typed = b""
-		sys.stdout.write(out.decode().replace("\r\n", "\n"))
-		sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-	PY
 }
 
 docker_archive() {

@@ -69,7 +69,7 @@ like "podman events" "$OUT" 'create.*start.*pause.*unpause.*exec.*died.*restart.
 
 # A terminal that somebody looks at: its size is handed on, what is typed arrives, and the end is reported.
 ok "podman run -d -t" p run -d -t --name two --network none "${LIMITS[@]}" $IMAGE sleep 1000
-run on_terminal '33 99' typed "${PODMAN[@]}" exec -it two sh -c 'until [ "$(stty size)" = "33 99" ]; do sleep 0.1; done; stty size; read -r line; echo "got $line"; exit 4'
+run on_terminal '33 99' $'typed\n' "${PODMAN[@]}" exec -it two sh -c 'until [ "$(stty size)" = "33 99" ]; do sleep 0.1; done; stty size; read -r line; echo "got $line"; exit 4'
 like "podman exec -it: size and typing" "$OUT" '33 99.*got typed'
 is "its exit status" "$STATUS" 4
 ok "podman rm -f -t 0" p rm -f -t 0 two

@@ -14,7 +14,7 @@ snapshot() {
 	find "$BASIN_CGROUP_ROOT" -type d | sort
 	find "$BASIN_DATA_ROOT/envs" -mindepth 1 -maxdepth 1 2>/dev/null | sort
 	"$BASIN" env ls --format json
-	"$BASIN" pool show /team/dev --format json | jq -S '[paths(scalars) as $p | select($p | tostring | test("charged|promised|free|used") ) | {key: ($p | map(tostring) | join(".")), value: getpath($p)}] | map(select(.key | test("current|cpu_usage|memory_use|usage") | not))'
+	"$BASIN" pool show /team/dev --format json | jq '[paths(scalars) as $p | select($p | tostring | test("charged|promised|free|used") ) | {key: ($p | map(tostring) | join(".")), value: getpath($p)}] | map(select(.key | test("current|cpu_usage|memory_use|usage") | not))'
 }
 before=$(snapshot)
 refused "too much memory: says the resource, what was asked, what is free" 11 'memory.*(1GiB|1073741824).*(128|free)' \

@@ -16,14 +16,15 @@ within_scope() {
 # --- where it is ---
 bundle one '.annotations = {"org.systemd.property.TimeoutStopSec": "7", "org.systemd.property.CollectMode": "'"'inactive-or-failed'"'"}'
 ok "run in a scope" "${SD[@]}" run -d -b "$T/one" one
-is "the scope is in the nested slices" "$(property p-one.scope ControlGroup)" "/$S.slice/$S-a.slice/p-one.scope"
+look p-one.scope
+is "the scope is in the nested slices" "$(property ControlGroup)" "/$S.slice/$S-a.slice/p-one.scope"
 is "state names the scope" "$("$BASIN" state one | jq -r '.["systemd-scope"]')" p-one.scope
-is "the container alone is in it" "$(cat "$(within_scope one)/cgroup.procs")" "$("$BASIN" state one | jq .pid)"
-is "it is delegated" "$(property p-one.scope Delegate)" yes
-is "tasks are counted" "$(property p-one.scope TasksAccounting)" yes
-is "an annotation in seconds" "$(property p-one.scope TimeoutStopUSec)" 7s
-is "an annotation with a text" "$(property p-one.scope CollectMode)" inactive-or-failed
-is "only the devices of every container" "$(property p-one.scope DevicePolicy)" strict
+is "the container alone is in it" "$(<"$(within_scope one)/cgroup.procs")" "$("$BASIN" state one | jq .pid)"
+is "it is delegated" "$(property Delegate)" yes
+is "tasks are counted" "$(property TasksAccounting)" yes
+is "an annotation in seconds" "$(property TimeoutStopUSec)" 7s
+is "an annotation with a text" "$(property CollectMode)" inactive-or-failed
+is "only the devices of every container" "$(property DevicePolicy)" strict
 ok "exec" "$BASIN" exec one cat /dev/null
 ok "systemd reads its files again" systemctl daemon-reload
 ok "exec after that" "$BASIN" exec one sh -c 'echo x >/dev/null && head -c 1 /dev/zero >/dev/null'
@@ -51,20 +52,21 @@ ok "it ends" within 5 is_gone p-four.scope
 ok "delete what has ended" "$BASIN" delete four
 make_bundle "$T/plain" '.process.args = ["sleep", "1000"] | del(.linux.resources, .linux.cgroupsPath)'
 ok "without a cgroupsPath" "${SD[@]}" run -d -b "$T/plain" "$S"
-is "the default name and slice" "$(property "basin-$S.scope" ControlGroup)" "/system.slice/basin-$S.scope"
+look "basin-$S.scope"
+is "the default name and slice" "$(property ControlGroup)" "/system.slice/basin-$S.scope"
 ok "delete -f" "$BASIN" delete -f "$S"
 
 bundle late '.annotations = {"org.systemd.property.RuntimeMaxSec": "1", "org.systemd.property.TimeoutStopSec": "1"}'
 ok "one that systemd ends" "${SD[@]}" run -d -b "$T/late" late
-has_failed() { [ "$(property p-late.scope ActiveState)" = failed ]; }
+has_failed() { look p-late.scope && [ "$(property ActiveState)" = failed ]; }
 ok "it has failed" within 20 has_failed
 ok "delete forgets the failure" "$BASIN" delete late
 ok "the name is free" within 5 is_gone p-late.scope
 
 bundle below '.annotations = {"run.oci.systemd.subgroup": "inner"}'
 ok "in a cgroup below the scope" "${SD[@]}" run -d -b "$T/below" below
-is "the container is there" "$(cat "$(within_scope below)/inner/cgroup.procs")" "$("$BASIN" state below | jq .pid)"
-is "and nobody above it" "$(cat "$(within_scope below)/cgroup.procs")" ""
+is "the container is there" "$(<"$(within_scope below)/inner/cgroup.procs")" "$("$BASIN" state below | jq .pid)"
+is "and nobody above it" "$(<"$(within_scope below)/cgroup.procs")" ""
 ok "exec there" "$BASIN" exec below true
 ok "delete the one below" "$BASIN" delete -f below
 ok "nothing is left of that" within 5 is_gone p-below.scope

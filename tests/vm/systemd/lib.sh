@@ -25,14 +25,16 @@ has_controller() {
 	grep -qw "$1" "${2:-$TREE2}/cgroup.controllers"
 }
 
-# property UNIT NAME [--user]
+# look UNIT asks systemd what it knows of it, all at once; property NAME answers from that. A systemctl takes seconds where it is emulated.
+look() {
+	SHOWN=$'\n'$(systemctl show "$1")
+}
 property() {
-	local unit=$1 name=$2
-	shift 2
-	systemctl "$@" show --property "$name" --value "$unit"
+	local value=${SHOWN#*$'\n'"$1"=}
+	[ "$value" = "$SHOWN" ] || echo "${value%%$'\n'*}"
 }
 
 # Of "UNIT" nothing is known any more.
 is_gone() {
-	[ "$(property "$1" LoadState)" = not-found ] && [ -z "$(find $TREE2 -type d -name "$1" 2>/dev/null)" ]
+	[ -z "$(find $TREE2 -type d -name "$1" 2>/dev/null)" ] && look "$1" && [ "$(property LoadState)" = not-found ]
 }
