@@ -17,6 +17,11 @@ done >build/debian.sources
 MIRROR=()
 [ ! -s build/debian.sources ] || MIRROR=(-)
 echo "making $TARGET with mmdebstrap (about a minute, once) ..." >&2
-mmdebstrap --quiet --format=tar --variant=minbase --include=python3 --dpkgopt='path-exclude=/usr/share/man/*' \
-	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm $TARGET.new "${MIRROR[@]}" <build/debian.sources
+# A /usr that is merged from the start needs no usrmerge, whose perl would be a third of it all.
+mmdebstrap --quiet --format=tar --variant=minbase --include=python3,usr-is-merged --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
+	--dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/man/*' \
+	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm $TARGET.new "${MIRROR[@]}" <build/debian.sources >build/debian.log 2>&1 || {
+	cat build/debian.log >&2
+	exit 1
+}
 mv $TARGET.new $TARGET

@@ -4,8 +4,6 @@
 # tests inside (tests/vm/enforce), and prints their results as TAP. The machine has no network. VM_FILTER=regex runs only some files.
 set -u
 TESTS=$(cd "$(dirname "$0")/.." && pwd)
-MACHINE=plain
-PACKAGES=criu,skopeo,umoci,xfsprogs,dnsmasq-base,acl,attr,libcap2-bin,libarchive-tools,zstd,xz-utils,gzip,binutils,psmisc
 . "$TESTS/vm/lib.sh"
 
 make_machine
