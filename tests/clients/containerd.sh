@@ -81,4 +81,29 @@ ok "it stops" within 20 stopped
 run c task delete two
 like "ctr task delete has its exit status" "$ERR" 'non-zero exit code 137'
 ok "ctr container rm" c container rm two
+
+if command -v criu >/dev/null && criu check >/dev/null 2>&1; then
+	ok "ctr run -d a counter" c run -d --runc-binary "$BASIN" --runc-root "$T/run/basin" $IMAGE three sh -c 'i=0; while :; do i=$((i + 1)); echo $i >/count; sleep 0.1; done'
+	ok "ctr task checkpoint" c task checkpoint --image-path "$T/tmp/images" --work-path "$T/tmp/work" three
+	ok "it has written images" test -s "$T/tmp/images/inventory.img"
+	ok "ctr container checkpoint" c container checkpoint --rw --task three localhost/saved:test
+	run c task exec --exec-id e three cat /count
+	before=$OUT
+	ok "ctr task kill" c task kill -s KILL three
+	task_gone() {
+		c task delete "$1"
+		[ -z "$(c task ls -q)" ]
+	}
+	ok "ctr task delete" within 20 task_gone three
+	ok "ctr container restore" c container restore --rw --live four localhost/saved:test
+	later() {
+		[ "$(c task exec --exec-id e four cat /count)" -gt "$before" ]
+	}
+	ok "it counts on" within 10 later
+	ok "ctr task kill" c task kill -s KILL four
+	ok "ctr task delete" within 20 task_gone four
+	ok "ctr container rm" c container rm three four
+else
+	skip "ctr task checkpoint, container restore" "criu does not work on this kernel"
+fi
 is "nothing is left in basin's state" "$("$BASIN" --root "$T/run/basin/default" list -q)" ""
