@@ -19,9 +19,10 @@ why() {
 }
 # What is so of every container in the scope NAME.
 is_in_scope() {
-	is "the scope is there" "$(property "p-$1.scope" ControlGroup)" "/$S.slice/p-$1.scope"
+	look "p-$1.scope"
+	is "the scope is there" "$(property ControlGroup)" "/$S.slice/p-$1.scope"
 	is "the container is in it" "$(grep -c "/$S.slice/p-$1.scope\$" "/proc/$(cat "$T/pid")/cgroup")" 1
-	is "with its limits" "$(property "p-$1.scope" TasksMax) $(cat "$TREE2/$S.slice/p-$1.scope"/{pids,memory}.max | tr '\n' ' ')" "50 50 67108864 "
+	is "with its limits" "$(property TasksMax) $(cat "$TREE2/$S.slice/p-$1.scope"/{pids,memory}.max | tr '\n' ' ')" "50 50 67108864 "
 	is "state names the scope" "$("$BASIN" state c1 | jq -r '.["systemd-scope"], .status' | tr '\n' ' ')" "p-$1.scope running "
 }
 
