@@ -59,8 +59,11 @@ static void spell(json_t *object, const char *const *known)
 		const char *right = meant(key, known);
 		if (right == NULL)
 			continue;
-		if (json_object_get(object, right) == NULL)
+		json_t *there = json_object_get(object, right);
+		if (there == NULL)
 			json_object_set(object, right, value);
+		else if (json_is_object(there) && json_is_object(value))
+			json_object_update(there, value); /* named twice: Go's decoder goes on filling in the same */
 		json_object_del(object, key);
 	}
 }
