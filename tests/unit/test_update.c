@@ -119,7 +119,8 @@ static void a_document_is_read_as_go_reads_it(void **state)
 	is_json(update, "{\"cpu\":{\"cpus\":\"1\"},\"memory\":{\"limit\":-1,\"swap\":-1},\"hugepageLimits\":[{\"pageSize\":"
 			"\"2MB\",\"limit\":1}],"
 			"\"pids\":{},\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,\"rate\":5}]}}");
-	auto_json json_t *twice = document("{\"cpu\":{\"shares\":5,\"cpus\":\"0\"},\"CPU\":{\"Mems\":\"1\",\"cpus\":\"2\"}}", "1.2.0");
+	auto_json json_t *twice =
+		document("{\"cpu\":{\"shares\":5,\"cpus\":\"0\"},\"CPU\":{\"Mems\":\"1\",\"cpus\":\"2\"}}", "1.2.0");
 	is_json(twice, "{\"cpu\":{\"shares\":5,\"cpus\":\"2\",\"mems\":\"1\"}}");
 	auto_json json_t *none = document("{\"pids\":{\"limit\":0}}", "1.3.0");
 	is_json(none, "{\"pids\":{\"limit\":0}}");
