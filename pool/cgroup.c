@@ -24,11 +24,7 @@
 
 #define KILL_TIMEOUT_MS 10000
 
-/*
- * Brings down whatever the tree has, as runc and crun do: statistics come from the controllers, and a payload may want to hand them on.
- * Where one does not come down, only what needs it fails.
- */
-static void enable_all(const struct bsn_cgroup_tree *tree, const char *path)
+void bsn_cgroup_enable_all(const struct bsn_cgroup_tree *tree, const char *path)
 {
 	uint32_t available;
 	if (bsn_cgroup_controllers(tree, &available, NULL) < 0 || bsn_cgroup_enable(tree, path, available, NULL) >= 0)
@@ -46,7 +42,7 @@ static void check_parent(const struct bsn_cgroup_tree *tree, const char *path, i
 	bool ours = base > 0 && strncmp(path, tree->base, base) == 0 && path[base] == '/';
 	if (!ours && faccessat(fd, "memory.max", F_OK, 0) < 0 && bsn_cgroup_controllers(tree, &available, NULL) >= 0 &&
 	    (available & BSN_CONTROLLER_BIT(BSN_CONTROLLER_MEMORY)) != 0)
-		enable_all(tree, path);
+		bsn_cgroup_enable_all(tree, path);
 }
 
 static int make_parents(const struct bsn_cgroup_tree *tree, const char *path, struct basin_error *err)
@@ -59,7 +55,7 @@ static int make_parents(const struct bsn_cgroup_tree *tree, const char *path, st
 		if (r < 0 && r != -EEXIST)
 			return bsn_fail_sys(err, -r, "cannot create the cgroup \"%s/%s\"", tree->mount, parent);
 	}
-	enable_all(tree, path);
+	bsn_cgroup_enable_all(tree, path);
 	return 0;
 }
 

@@ -183,6 +183,11 @@ int bsn_cgroup_create(const struct bsn_cgroup_tree *tree, const char *path, cons
 /* As create, but for a cgroup that holds others (a pool): one that exists is fine, whatever it holds, and its knobs are set anew. */
 int bsn_cgroup_ensure(const struct bsn_cgroup_tree *tree, const char *path, const struct bsn_cgroup_resources *resources,
 		      struct basin_error *err);
+/*
+ * Brings down whatever the tree has to path, as runc and crun do: statistics come from the controllers, and a payload may want to hand them
+ * on. Where one does not come down, only what needs it fails.
+ */
+void bsn_cgroup_enable_all(const struct bsn_cgroup_tree *tree, const char *path);
 /* Opens an existing one; BASIN_NOT_FOUND with -ENOENT otherwise. */
 int bsn_cgroup_open(const struct bsn_cgroup_tree *tree, const char *path, int *ret_fd, struct basin_error *err);
 /* Sets the knobs of an existing one. */

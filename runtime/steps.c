@@ -169,6 +169,9 @@ static int take_scope(struct bsn_run *run, const char *path, struct basin_error 
 	int r = bsn_container_tree(&run->container, &tree, err);
 	if (r >= 0)
 		r = drop_unlimited(run, err);
+	/* The others are brought down as the cgroupfs driver does, and runc's with systemd. */
+	if (r >= 0)
+		bsn_cgroup_enable_all(tree, path);
 	/* It may be one below the scope, and a cgroup that hands controllers down has no processes: the helper goes there too. */
 	if (r >= 0)
 		r = bsn_cgroup_ensure(tree, path, NULL, err);

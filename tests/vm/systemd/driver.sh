@@ -21,6 +21,7 @@ is "the scope is in the nested slices" "$(property ControlGroup)" "/$S.slice/$S-
 is "state names the scope" "$("$BASIN" state one | jq -r '.["systemd-scope"]')" p-one.scope
 is "the container alone is in it" "$(<"$(within_scope one)/cgroup.procs")" "$("$BASIN" state one | jq .pid)"
 is "it is delegated" "$(property Delegate)" yes
+is "it has every controller, also those that systemd does not know" "$(<"$(within_scope one)/cgroup.controllers")" "$(<$TREE2/cgroup.controllers)"
 is "tasks are counted" "$(property TasksAccounting)" yes
 is "an annotation in seconds" "$(property TimeoutStopUSec)" 7s
 is "an annotation with a text" "$(property CollectMode)" inactive-or-failed
