@@ -19,13 +19,13 @@ why() {
 checkpoint() { # NAME OPTION... ID
 	local name=$1
 	shift
-	ok "$name" "$BASIN" checkpoint "$@"
+	ok "$name" timeout 60 "$BASIN" checkpoint "$@"
 	why
 }
 restore() {
 	local name=$1
 	shift
-	ok "$name" "$BASIN" restore -d -b "$B" "$@"
+	ok "$name" timeout 60 "$BASIN" restore -d -b "$B" "$@"
 	why
 }
 # Payloads whose memory tells that it is the same: they count.
@@ -194,7 +194,7 @@ runs() { [ "$("$BASIN" state c1 | jq -r .status)" = running ]; }
 within 5 runs
 checkpoint "one that will end" --image-path "$T/images7" c1
 touch "$ROOTFS/tmp/go"
-"$BASIN" restore -b "$B" --image-path "$T/images7" c1 </dev/null 2>/dev/null | cat >"$T/piped"
+timeout 60 "$BASIN" restore -b "$B" --image-path "$T/images7" c1 </dev/null 2>/dev/null | cat >"$T/piped"
 is "restore in the foreground passes its status on" "${PIPESTATUS[0]}" 7
 is "what was a pipe is the caller's" "$(cat "$T/piped")" back
 refused "and it is removed" 1 'does not exist' "$BASIN" state c1
@@ -207,10 +207,10 @@ fi
 make_bundle "$B" "$FULL"
 ok "one that moves" start c1
 mkfifo "$T/ready"
-"$BASIN" checkpoint --lazy-pages --page-server 127.0.0.1:27277 --status-fd 9 --manage-cgroups-mode ignore --work-path "$T/work" --image-path "$T/images8" c1 9>"$T/ready" &
+timeout 90 "$BASIN" checkpoint --lazy-pages --page-server 127.0.0.1:27277 --status-fd 9 --manage-cgroups-mode ignore --work-path "$T/work" --image-path "$T/images8" c1 9>"$T/ready" &
 server=$!
 is "--status-fd tells when its memory can be had" "$(timeout 60 head -c 1 <"$T/ready" | od -An -tx1 | tr -d ' ')" 00
-criu lazy-pages --page-server --address 127.0.0.1 --port 27277 -D "$T/images8" >"$T/work/lazy.log" 2>&1 &
+timeout 90 criu lazy-pages --page-server --address 127.0.0.1 --port 27277 -D "$T/images8" >"$T/work/lazy.log" 2>&1 &
 daemon=$!
 restore "restore --lazy-pages" --lazy-pages --manage-cgroups-mode ignore --work-path "$T/images8" --image-path "$T/images8" c2
 counts_on
