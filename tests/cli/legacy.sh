@@ -163,13 +163,13 @@ named '.linux.resources += {pids: {limit: 5}}'
 refused "a cgroup that somebody else is in" 1 "container's cgroup is not empty" "$BASIN" run -b "$B" "$ID"
 ok "is left alone" test -d $V1/pids/"$NAME/$ID"
 mkdir $V1/pids/"$NAME/$ID/below"
-kill %1
+kill -KILL $!
 wait
 refused "or has divided" 1 "container's cgroup is not empty" "$BASIN" run -b "$B" "$ID"
 ok "is left alone, too" rmdir $V1/pids/"$NAME/$ID/below"
 sleep 60 &
 echo $! >$V1/pids/"$NAME/$ID/cgroup.procs"
-kill %1
+kill -KILL $!
 wait
 rmdir $V1/pids/"$NAME/$ID"
 if [ -d $V1/freezer ]; then

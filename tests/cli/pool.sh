@@ -126,7 +126,7 @@ sleep 60 &
 echo $! >"$BASIN_CGROUP_ROOT/pool-team/pool-dev/pool-ci/stranger/cgroup.procs"
 refused "one in which something runs stays" 12 . "$BASIN" pool rm /team/dev/ci
 is "in the ledger too" "$(pools)" "/ /team /team/dev /team/dev/ci"
-kill %1
+kill -KILL $!
 wait 2>/dev/null
 rmdir "$BASIN_CGROUP_ROOT/pool-team/pool-dev/pool-ci/stranger"
 ok "an empty one goes" "$BASIN" pool rm /team/dev/ci
