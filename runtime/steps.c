@@ -162,6 +162,16 @@ static int delegate(const struct bsn_run *run, struct basin_error *err)
 	return bsn_cgroup_delegate(run->cgroup, uid, (gid_t)-1, err);
 }
 
+/* Systemd enables what it knows; the others come down to the scope as with the cgroupfs driver. Not further: the helper is in it. */
+static void enable_in_scope(const struct bsn_run *run, const struct bsn_cgroup_tree *tree, const char *path)
+{
+	char scope[PATH_MAX];
+	const char *unit = strstr(path, bsn_scope_unit(run->scope));
+	size_t length = unit != NULL ? (size_t)(unit - path) + strlen(bsn_scope_unit(run->scope)) : strlen(path);
+	if (bsn_format(scope, sizeof(scope), "%.*s", (int)length, path) >= 0)
+		bsn_cgroup_enable_all(tree, scope);
+}
+
 /* A scope's cgroup is there, with the helper in it; systemd has enabled the controllers that it knows. */
 static int take_scope(struct bsn_run *run, const char *path, struct basin_error *err)
 {
@@ -169,9 +179,8 @@ static int take_scope(struct bsn_run *run, const char *path, struct basin_error 
 	int r = bsn_container_tree(&run->container, &tree, err);
 	if (r >= 0)
 		r = drop_unlimited(run, err);
-	/* The others are brought down as the cgroupfs driver does, and runc's with systemd. */
 	if (r >= 0)
-		bsn_cgroup_enable_all(tree, path);
+		enable_in_scope(run, tree, path);
 	/* It may be one below the scope, and a cgroup that hands controllers down has no processes: the helper goes there too. */
 	if (r >= 0)
 		r = bsn_cgroup_ensure(tree, path, NULL, err);

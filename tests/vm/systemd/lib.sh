@@ -27,11 +27,11 @@ has_controller() {
 
 # look UNIT asks systemd what it knows of it, all at once; property NAME answers from that. A systemctl takes seconds where it is emulated.
 look() {
-	SHOWN=$'\n'$(systemctl show "$1")
+	SHOWN=$(systemctl show "$1")
 }
+# A line for each value: a list has several.
 property() {
-	local value=${SHOWN#*$'\n'"$1"=}
-	[ "$value" = "$SHOWN" ] || echo "${value%%$'\n'*}"
+	sed -n "s/^$1=//p" <<<"$SHOWN"
 }
 
 # Of "UNIT" nothing is known any more.
