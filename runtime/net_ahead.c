@@ -50,6 +50,18 @@ static bool is_wanted(const struct bsn_config *config)
 	       config->net_devices.count == 0 && bsn_facts_capable(CAP_SYS_ADMIN);
 }
 
+/* A scheduler keeps a new thread where its maker is for a while, and there it would only run once that waits for it. */
+static void send_elsewhere(pthread_t thread)
+{
+	cpu_set_t cpus;
+	int here = sched_getcpu();
+	if (here < 0 || sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+		return;
+	CPU_CLR((size_t)here, &cpus);
+	/* It has no other to run on, or may not: then it stays. */
+	(void)pthread_setaffinity_np(thread, sizeof(cpus), &cpus);
+}
+
 void bsn_net_ahead_begin(struct bsn_net_ahead *ahead, const struct bsn_config *config)
 {
 	sigset_t all;
@@ -61,6 +73,8 @@ void bsn_net_ahead_begin(struct bsn_net_ahead *ahead, const struct bsn_config *c
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	ahead->begun = pthread_create(&ahead->thread, NULL, work, ahead) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (ahead->begun)
+		send_elsewhere(ahead->thread);
 }
 
 int bsn_net_ahead_take(struct bsn_net_ahead *ahead, struct basin_error *err)
