@@ -82,13 +82,18 @@ static const char *place_in(struct bsn_arena *arena, int root, int fd)
 	return bsn_arena_strdup(arena, inner + (bsn_streq(outer, "/") ? 0 : strlen(outer)));
 }
 
+static int cannot_find(const struct bsn_mount *mount, int error, struct basin_error *err)
+{
+	return bsn_fail_sys(err, error, "cannot find the source \"%s\" of \"%s\"", mount->source, mount->destination);
+}
+
 /* A bind mount is attached, so that what is mounted inside it finds its place in its source. */
 static int make_destination(int root, const struct bsn_config *config, const struct bsn_mount *mount,
 			    struct bsn_restore_mount *known, struct basin_error *err)
 {
 	struct stat st = { .st_mode = S_IFDIR };
 	if (known->source != NULL && stat(known->source, &st) < 0)
-		return bsn_fail_sys(err, errno, "cannot find the source \"%s\" of \"%s\"", known->source, mount->destination);
+		return cannot_find(mount, errno, err);
 	auto_fd int at = make_in_root(root, mount->destination, S_ISDIR(st.st_mode));
 	if (at < 0)
 		return bsn_fail_sys(err, -at, "cannot make the destination \"%s\"", mount->destination);
@@ -118,24 +123,34 @@ static int make_destinations(const char *root, const struct bsn_config *config, 
 	return r;
 }
 
-/* Sources as they are on the host; a relative one is the bundle's. */
+/* Where on the host the source is; a relative one is the bundle's. criu takes the path apart by its text: no "." may be left in it. */
+static int find_source(struct bsn_arena *arena, const char *bundle, const struct bsn_mount *mount, const char **ret,
+		       struct basin_error *err)
+{
+	char real[PATH_MAX];
+	auto_fd int dir = bsn_sys_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY, 0);
+	auto_fd int fd = dir < 0 ? dir : bsn_sys_openat(dir, mount->source, O_PATH, 0);
+	int r = fd < 0 ? fd : bsn_fd_path(fd, real);
+	if (r < 0)
+		return cannot_find(mount, -r, err);
+	*ret = bsn_arena_strdup(arena, real);
+	return *ret == NULL ? bsn_fail_sys(err, ENOMEM, "cannot list the mounts") : 0;
+}
+
 static int list_mounts(struct bsn_restore_place *place, const char *bundle, const struct bsn_config *config,
 		       struct basin_error *err)
 {
 	place->mounts = bsn_arena_array(config->arena, config->mount_count + 1, sizeof(*place->mounts));
 	if (place->mounts == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot list the mounts");
-	for (size_t i = 0; i < config->mount_count; i++) {
+	int r = 0;
+	for (size_t i = 0; r >= 0 && i < config->mount_count; i++) {
 		const struct bsn_mount *mount = &config->mounts[i];
 		place->mounts[i] = (struct bsn_restore_mount){ .destination = mount->destination };
-		if (!mount->bind || mount->source == NULL)
-			continue;
-		place->mounts[i].source =
-			mount->source[0] == '/' ? mount->source : bsn_arena_format(config->arena, "%s/%s", bundle, mount->source);
-		if (place->mounts[i].source == NULL)
-			return bsn_fail_sys(err, ENOMEM, "cannot list the mounts");
+		if (mount->bind && mount->source != NULL)
+			r = find_source(config->arena, bundle, mount, &place->mounts[i].source, err);
 	}
-	return 0;
+	return r;
 }
 
 static int attach_root(int rootfs, const char *root, struct basin_error *err)

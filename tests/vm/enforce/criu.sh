@@ -88,14 +88,15 @@ while True:
     print(os.readlink("/proc/self/fd/%d" % fds[0]), flush=True)
 RECEIVE
 python3 "$T/receive.py" "$T/console" >"$T/masters" &
-mkdir -p "$T/outside/sub" "$T/inner" "$ROOTFS/real"
+mkdir -p "$T/outside/sub" "$T/inner" "$B/own" "$ROOTFS/real"
 ln -s /real "$ROOTFS/link"
 make_bundle "$B" "$FULL | .process.terminal = true | .mounts += [{source: \"$T/outside\", destination: \"/link\", options: [\"bind\"]},
-	{source: \"$T/inner\", destination: \"/link/sub/deep\", options: [\"bind\"]}] |
+	{source: \"$T/inner\", destination: \"/link/sub/deep\", options: [\"bind\"]},
+	{source: \"own/.\", destination: \"/own\", options: [\"bind\"]}] |
 	.hooks.createRuntime = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"cat >$T/state; readlink /proc/self/ns/mnt >$T/ns\"]}]"
 rm -f "$COUNT"
 within 5 test -S "$T/console"
-ok "a terminal, and binds, one inside the other, through a link" "$BASIN" run -d -b "$B" --console-socket "$T/console" c1
+ok "a terminal, and binds, one inside the other, through a link, and one of the bundle's" "$BASIN" run -d -b "$B" --console-socket "$T/console" c1
 ok "counts" within 10 counted 3
 before=()
 if criu check --feature mem_dirty_track >/dev/null 2>&1; then
