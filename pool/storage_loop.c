@@ -112,13 +112,16 @@ static int find_loop(const struct stat *image, int *n)
 	return fd;
 }
 
-/* Binds a free loop device to the image. Others look for free ones too: a device that is taken meanwhile is not the last one. */
+/*
+ * Binds a free loop device to the image. Others look for free ones too: a device that is taken meanwhile is not the last one. The
+ * kernel calls one free, and busy, until who binds it is done, and a laden machine draws that out: it gets 5 s.
+ */
 static int bind_loop(int image, int *ret_number)
 {
 	auto_fd int control = bsn_sys_openat(AT_FDCWD, "/dev/loop-control", O_RDWR, 0);
 	if (control < 0)
 		return control;
-	for (int tries = 0; tries < 200; tries++) {
+	for (int tries = 0; tries < 5000; tries++) {
 		int n = bsn_sys_ioctl(control, LOOP_CTL_GET_FREE, NULL);
 		auto_fd int fd = n < 0 ? n : open_loop(n, O_RDWR);
 		if (fd < 0)
