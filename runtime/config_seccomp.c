@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.json's linux.seccomp, checked; runtime/seccomp.c turns it into a program. */
+/*
+ * config.json's linux.seccomp, checked; runtime/seccomp.c turns it into a program. Before the path, what is wrong with an action, an
+ * operator or a flag begins with crun's words for it, by which callers tell these mistakes apart.
+ */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <string.h>
@@ -66,10 +69,10 @@ static int parse_action(const json_t *json, const char *path, const char *key, c
 	uint64_t action = 0;
 	int64_t number = DEFAULT_ERRNO;
 	int r = bsn_config_word(json, path, key, action_words, &action, err);
-	if (r == 0)
-		r = bsn_config_wrong(err, "%s.%s: must be given", path, key);
 	if (r < 0)
-		return r;
+		return bsn_error_prefix(err, "seccomp get action");
+	if (r == 0)
+		return bsn_config_wrong(err, "%s.%s: must be given", path, key);
 	bool traced = action == SECCOMP_RET_TRACE;
 	r = bsn_json_get_int(json, path, errno_key, 0, traced ? SECCOMP_RET_DATA : MAX_ERRNO, &number, err);
 	if (r < 0)
@@ -90,7 +93,7 @@ static int parse_arg(const json_t *json, const char *path, struct bsn_seccomp_ar
 	if (r >= 0)
 		r = bsn_config_required(json, path, "op", &arg->op, err);
 	if (r >= 0 && !KNOWN(operators, arg->op))
-		r = bsn_config_wrong(err, "%s.op: \"%s\" is not known", path, arg->op);
+		r = bsn_config_wrong(err, "seccomp get operator: %s.op: \"%s\" is not known", path, arg->op);
 	if (r >= 0)
 		r = bsn_json_get_u64(json, path, "value", &arg->value, err);
 	if (r == 0)
@@ -160,6 +163,8 @@ static int parse_flags(struct bsn_seccomp_config *seccomp, const json_t *json, s
 	uint64_t flags = 0;
 	bool given = false;
 	int r = bsn_config_word_mask(json, SECCOMP, "flags", flag_words, &flags, &given, err);
+	if (r < 0)
+		return bsn_error_prefix(err, "unknown seccomp option");
 	/* As runc: without a word about flags, a filter does not cost the payload its speculation. */
 	seccomp->flags = given ? (unsigned int)flags : SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 	return r;
