@@ -214,7 +214,8 @@ static const struct mistake mistakes[] = {
 	  "unknown seccomp option: linux.seccomp.flags[0]: \"SECCOMP_FILTER_FLAG_NO\" is not known" },
 	{ "linux.seccomp", "{\"defaultAction\":\"ALLOW\"}",
 	  "seccomp get action: linux.seccomp.defaultAction: \"ALLOW\" is not known" },
-	{ "linux.seccomp", "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_NO\"}]}",
+	{ "linux.seccomp",
+	  "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_NO\"}]}",
 	  "seccomp get action: linux.seccomp.syscalls[0].action: \"SCMP_ACT_NO\" is not known" },
 	{ "linux.seccomp",
 	  "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ERRNO\","
