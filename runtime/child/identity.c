@@ -33,15 +33,15 @@ int op_bounding(struct child *child, const struct bsn_op *op)
 }
 
 /*
- * A user other than root must be able to open its own streams anew (/dev/stdout). Only pipes are given away: a terminal is made for its user
- * (console.c), and a file or device of the host that happens to be a stream stays whose it is.
+ * A user other than root must be able to open its own streams anew (/dev/stdout). Only pipes are given away, with their group, as crun does: a
+ * terminal is made for its user (console.c), and a file or device of the host that happens to be a stream stays whose it is.
  */
-static void give_streams(uint64_t uid)
+static void give_streams(uint64_t uid, uint64_t gid)
 {
 	struct statx st;
 	for (int fd = 0; uid != 0 && fd < 3; fd++)
-		if (sys_statx(fd, &st) >= 0 && (st.stx_mode & STAT_TYPE) == STAT_FIFO && st.stx_uid != uid)
-			SYS5(fchownat, fd, "", uid, -1, AT_EMPTY_PATH);
+		if (sys_statx(fd, &st) >= 0 && (st.stx_mode & STAT_TYPE) == STAT_FIFO && (st.stx_uid != uid || st.stx_gid != gid))
+			SYS5(fchownat, fd, "", uid, gid, AT_EMPTY_PATH);
 }
 
 static int refuse_id(struct child *child, int r, const char *call, const char *kind, uint64_t id)
@@ -59,7 +59,7 @@ static int refuse_id(struct child *child, int r, const char *call, const char *k
 
 int op_user(struct child *child, const struct bsn_op *op)
 {
-	give_streams(op->number[0]);
+	give_streams(op->number[0], op->number[1]);
 	int r = (int)SYS5(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	if (r >= 0 && !(op->flags & BSN_OP_F_NO_GROUPS)) {
 		r = (int)SYS2(setgroups, op->count, op_bytes(child, op, 0));

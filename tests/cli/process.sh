@@ -145,6 +145,9 @@ is "a time namespace without offsets" "$OUT" $'monotonic 0 0\nboottime 0 0'
 # --- user ---
 sh_bundle 'echo through >/dev/stdout' '.process.user = {uid: 1000, gid: 1000}'
 is "a user can open the pipe that is its output" "$("$BASIN" run -b "$B" c1 | cat)" through
+sh_bundle 'stat -L -c %u:%g /proc/self/fd/1' '.process.user = {uid: 1000, gid: 1001}'
+is "it is the user's and the group's" "$("$BASIN" run -b "$B" c1 | cat)" 1000:1001
+sh_bundle 'echo through >/dev/stdout' '.process.user = {uid: 1000, gid: 1000}'
 touch "$T/plain"
 "$BASIN" run -b "$B" c1 >"$T/plain" 2>&1
 is "a file of the caller's stays the caller's" "$(stat -c %u "$T/plain")" 0
