@@ -22,6 +22,17 @@ static int parse_limit(const json_t *json, const char *path, const char *key, in
 	return r;
 }
 
+/* A total of 0 beside a limit is "not given" like every other 0; alone it can only be the wish for no swap at all, as crun reads it. */
+static int parse_swap(const json_t *json, const char *path, int64_t *ret_total, struct basin_error *err)
+{
+	const json_t *swap = json_object_get(json, "swap");
+	if (json_is_integer(swap) && json_integer_value(swap) == 0 && json_object_get(json, "limit") == NULL) {
+		*ret_total = 0;
+		return 0;
+	}
+	return parse_limit(json, path, "swap", ret_total, err);
+}
+
 static int parse_memory(struct bsn_cgroup_resources *resources, const json_t *json, const char *path, struct basin_error *err)
 {
 	int64_t total = BSN_CGROUP_UNSET;
@@ -29,7 +40,7 @@ static int parse_memory(struct bsn_cgroup_resources *resources, const json_t *js
 	if (r >= 0)
 		r = parse_limit(json, path, "reservation", &resources->memory_low, err);
 	if (r >= 0)
-		r = parse_limit(json, path, "swap", &total, err);
+		r = parse_swap(json, path, &total, err);
 	if (r >= 0)
 		r = bsn_json_get_bool(json, path, "checkBeforeUpdate", &resources->memory_check, err);
 	if (r < 0 || total == BSN_CGROUP_UNSET)

@@ -521,6 +521,11 @@ static void a_limit_of_nought_is_none(void **state)
 	assert_true(resources->cpu_weight == BSN_CGROUP_UNSET);
 	assert_true(resources->cpu_quota == BSN_CGROUP_UNSET);
 	bsn_config_free(config);
+	/* But who speaks of nothing but swap, and says 0, wants none. */
+	config = parsed("linux.resources", "{\"memory\":{\"swap\":0}}");
+	assert_int_equal(config->resources.memory_swap_max, 0);
+	assert_true(config->resources.memory_max == BSN_CGROUP_UNSET);
+	bsn_config_free(config);
 }
 
 static void resources_are_in_the_kernels_terms(void **state)
