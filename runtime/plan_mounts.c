@@ -133,9 +133,11 @@ static int check_proc(struct bsn_plan *plan, const struct bsn_mount *mount, cons
 
 /* --- binds --- */
 
-/* Others are mounted below it later, so that it can be read-only only when they are. */
+/* Others are mounted below it later, so that it can be read-only only when they are. Nobody makes directories for them in a sysfs. */
 static bool is_covered_later(const struct bsn_config *config, const struct bsn_mount *mount)
 {
+	if (is_type(mount, "sysfs"))
+		return false;
 	for (const struct bsn_mount *later = mount + 1; later < config->mounts + config->mount_count; later++) {
 		const char *inside = path_inside(mount->destination, later->destination);
 		if (inside != NULL && !bsn_streq(inside, "/"))
@@ -467,8 +469,29 @@ static bool is_named_before(const struct bsn_strings *paths, size_t at)
 	return false;
 }
 
+/* The host's sysfs that stands in for the container's brings the host's cgroups, which nobody asked for; crun hides them too. */
+static void plan_cgroup_mask(struct bsn_plan *plan, const struct bsn_config *config)
+{
+	static const char cgroups[] = "/sys/fs/cgroup";
+	bool hide = false;
+	for (size_t i = 0; config->namespaces[BSN_NS_USER].given && i < config->mount_count; i++) {
+		const char *at = destination_of(plan, &config->mounts[i]);
+		if (config->mounts[i].remount)
+			continue;
+		if (path_inside(at, cgroups) != NULL)
+			hide = is_type(&config->mounts[i], "sysfs");
+		else if (path_inside(cgroups, at) != NULL)
+			hide = false;
+	}
+	for (size_t i = 0; i < config->masked_paths.count; i++)
+		hide = hide && !bsn_streq(config->masked_paths.of[i], cgroups);
+	if (hide)
+		bsn_list_add_text(&plan->list, BSN_OP_MASK, cgroups)->flags = BSN_OP_F_MOUNTED;
+}
+
 void bsn_plan_masks(struct bsn_plan *plan, const struct bsn_config *config)
 {
+	plan_cgroup_mask(plan, config);
 	for (size_t i = 0; i < config->readonly_paths.count; i++)
 		bsn_list_add_text(&plan->list, BSN_OP_READ_ONLY, config->readonly_paths.of[i]);
 	for (size_t i = 0; i < config->masked_paths.count; i++)

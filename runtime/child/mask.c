@@ -80,6 +80,10 @@ int op_mask(struct child *child, const struct bsn_op *op)
 	int r = at < 0 ? at : sys_statx(at, &st);
 	if (r < 0)
 		return r;
+	if (op->flags & BSN_OP_F_MOUNTED && st.stx_attributes_mask & ~st.stx_attributes & STATX_ATTR_MOUNT_ROOT) {
+		sys_close(at);
+		return 0;
+	}
 	return (st.stx_mode & STAT_TYPE) == STAT_DIRECTORY ? hide_directory(child, at, path) : hide_file(child, at, path);
 }
 

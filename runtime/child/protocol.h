@@ -145,6 +145,7 @@ enum bsn_op_code {
 #define BSN_OP_F_MOVE         8u
 #define BSN_OP_F_SOCKET       16u
 #define BSN_OP_F_NO_GROUPS    32u
+#define BSN_OP_F_MOUNTED      32u /* MASK: only where something is mounted */
 #define BSN_OP_F_INHERIT_MODE 64u /* MOUNT of tmpfs: no mode= was given, take that of the directory underneath */
 #define BSN_OP_F_LISTENER     256u
 #define BSN_OP_F_NO_FOLLOW                                                                                                       \

@@ -44,6 +44,12 @@ is "a writable cgroup is delegated" "$OUT" "0::/part"
 # --- network namespace of the host: sysfs of ours cannot be mounted, the host's is shown ---
 try 'ls /sys/class >/dev/null && echo sysfs' 'del(.linux.namespaces[] | select(.type == "network"))'
 is "sysfs without a network namespace" "$OUT" sysfs
+try 'grep -c " /sys[^ ]* rw" /proc/self/mountinfo' 'del(.linux.namespaces[] | select(.type == "network"))'
+is "nothing in it can be written" "$OUT" 0
+try 'ls -A /sys/fs/cgroup && echo empty' 'del(.linux.namespaces[] | select(.type == "network")) | del(.mounts[] | select(.type == "cgroup"))'
+is "without a cgroup mount the host's cgroups are hidden" "$OUT" empty
+try 'grep -c " /sys/fs/cgroup " /proc/self/mountinfo' 'del(.mounts[] | select(.type == "cgroup"))'
+is "but not where there are none" "$OUT" 0
 
 # --- binds and idmapped binds ---
 mkdir "$T/vol"
