@@ -240,7 +240,8 @@ static int parse_memory_policy(struct bsn_config *config, const json_t *json, st
 	bool no_nodes = mode == MPOL_DEFAULT || mode == MPOL_LOCAL;
 	if (no_nodes && policy->nodes != NULL)
 		return bsn_config_wrong(err,
-					"memory policy mode requires 0 nodes but got %zu: linux.memoryPolicy.nodes: leave it out",
+					"memory policy mode requires 0 nodes but got %zu: linux.memoryPolicy.nodes: leave it out "
+					"(set_mempolicy: invalid argument)",
 					count_nodes(policy->nodes));
 	if (!no_nodes && mode != MPOL_PREFERRED && policy->nodes == NULL)
 		return bsn_config_wrong(err, "memory policy mode requires at least one node but got 0: linux.memoryPolicy.nodes: "

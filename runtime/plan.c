@@ -386,18 +386,29 @@ static int make_plan(struct bsn_plan *plan, const struct bsn_plan_request *reque
 }
 
 /* What the parser reads and this runtime cannot do yet is refused, never passed over. */
-static int check_supported(const struct bsn_config *config, struct basin_error *err)
+static int check_supported(const struct bsn_plan_request *request, struct basin_error *err)
 {
-	if (!config->namespaces[BSN_NS_MOUNT].given && config->masked_paths.count + config->readonly_paths.count > 0)
+	const struct bsn_config *config = request->config;
+	if (config->namespaces[BSN_NS_MOUNT].given)
+		return 0;
+	if (config->masked_paths.count + config->readonly_paths.count > 0)
 		return bsn_fail(err, BASIN_USAGE, EINVAL,
 				"linux.maskedPaths: unable to restrict sys entries without a private mount namespace");
+	if (config->rootfs_propagation != 0)
+		return bsn_fail(err, BASIN_USAGE, EINVAL,
+				"linux.rootfsPropagation: unable to set rootfs propagation without a private MNT namespace: "
+				"leave it out, or add \"mount\" to linux.namespaces");
+	if (request->no_pivot)
+		return bsn_fail(err, BASIN_USAGE, EINVAL,
+				"--no-pivot: unable to use no-pivot without a private MNT namespace: leave it out, or add \"mount\" "
+				"to linux.namespaces");
 	return 0;
 }
 
 int bsn_plan_make(const struct bsn_plan_request *request, struct bsn_plan **ret_plan, struct basin_error *err)
 {
 	struct bsn_plan *plan = NULL;
-	int r = check_supported(request->config, err);
+	int r = check_supported(request, err);
 	if (r >= 0)
 		r = bsn_plan_new(request->config, &plan, err);
 	if (r < 0)

@@ -220,7 +220,7 @@ static void plan_scheduling(struct bsn_plan *plan, const struct bsn_plan_process
 	}
 	if (process->io_priority >= 0)
 		bsn_list_add_number(&plan->list, BSN_OP_IO_PRIORITY, (uint64_t)process->io_priority);
-	if (!request->exec && policy->given) {
+	if (policy->given) {
 		uint32_t at = policy->nodes != NULL ? add_mask(plan, policy->nodes, &size) : 0;
 		struct bsn_op *op =
 			bsn_list_add_number(&plan->list, BSN_OP_MEMORY_POLICY, (unsigned int)policy->mode | policy->flags);

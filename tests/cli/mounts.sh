@@ -163,6 +163,11 @@ umount "$ROOTFS"
 bare '.hooks.createRuntime = [{path: "/bin/false"}]'
 refused "one that fails" 1 'createRuntime hook' "$BASIN" run -b "$T/bare" bare
 is "leaves none" "$(mounted)" "$before"
+bare '.linux.rootfsPropagation = "rslave"'
+refused "the propagation of its root is its caller's" 1 'unable to set rootfs propagation without a private MNT namespace' "$BASIN" run -b "$T/bare" bare
+bare
+refused "and so is the root that --no-pivot would cover" 1 'unable to use no-pivot without a private MNT namespace' \
+	"$BASIN" run --no-pivot -b "$T/bare" bare
 
 # --- masked, read-only, devices ---
 try 'touch /x' '.root.readonly = true'

@@ -105,6 +105,10 @@ POLICY='read -r _ policy _ </proc/self/numa_maps; echo $policy'
 if [ -e /proc/self/numa_maps ]; then
 	run_bundle "$POLICY" '.linux.memoryPolicy = {mode: "MPOL_INTERLEAVE", nodes: "0"}'
 	is "memory is interleaved where it was asked for" "$OUT" interleave:0
+	make_bundle "$T/policy" '.process.args = ["sleep", "60"] | .linux.memoryPolicy = {mode: "MPOL_PREFERRED", nodes: "0", flags: ["MPOL_F_RELATIVE_NODES"]}'
+	"$BASIN" run -d -b "$T/policy" policy
+	like "exec keeps to the policy" "$("$BASIN" exec policy sh -c "$POLICY")" 'prefer=relative:0|prefer.*relative.*:0'
+	"$BASIN" delete -f policy
 	refused_config "flags that exclude each other are the kernel's to refuse" 'set_mempolicy: invalid argument' \
 		'.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "0", flags: ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"]}'
 else
