@@ -347,6 +347,7 @@ int cmd_runtime(const struct cmd_run *run, struct bsn_runtime *ret_runtime)
 		return -1;
 	}
 	*ret_runtime = (struct bsn_runtime){ .root = root,
+					     .root_given = global->root != NULL && global->root[0] != '\0',
 					     .cgroup_root = global->cgroup_root,
 					     .debug = global->level == CMD_DEBUG,
 					     .cgroup_manager = global->cgroup_manager,

@@ -99,7 +99,7 @@ static int list_names(const struct bsn_runtime *runtime, const regex_t *pattern,
 		r = bsn_each_entry(owned, take_name, &names);
 		if (r < 0)
 			bsn_fail_sys(err, -r, "cannot list the containers");
-	} else if (r == -ENOENT) {
+	} else if (r == -ENOENT && !runtime->root_given) {
 		r = 0; /* nothing was made yet */
 	}
 	if (r < 0) {

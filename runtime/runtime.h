@@ -23,6 +23,7 @@ enum bsn_rootless { BSN_ROOTLESS_AUTO, BSN_ROOTLESS_TRUE, BSN_ROOTLESS_FALSE };
 /* Where containers live and how they are made; filled from the global flags. Paths are absolute. */
 struct bsn_runtime {
 	const char *root;        /* state root, one directory per container */
+	bool root_given;         /* it was named, and is not the default: listing what is not there is an error */
 	const char *cgroup_root; /* NULL: the default (see pool/cgroup.h) */
 	bool debug;
 	enum bsn_cgroup_manager cgroup_manager;

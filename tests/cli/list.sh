@@ -27,6 +27,8 @@ run "$BASIN" list
 like "the table has the same" "$OUT" $'ID +PID +STATUS +BUNDLE +CREATED +OWNER\n.*two +[0-9]+ +running +'"$T/b"
 refused "an unknown format" 1 'neither table nor json' "$BASIN" list --format yaml
 refused "list takes no argument" 1 '"x" is too much' "$BASIN" list x
+refused "another root that is not there" 1 '/run/elsewhere.*[Nn]o such file' "$BASIN" --root "$T/run/elsewhere" list
+mkdir -p "$T/run/elsewhere"
 run "$BASIN" --root "$T/run/elsewhere" list -q
 is "another root has none of them" "$OUT" ""
 

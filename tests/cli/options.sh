@@ -88,6 +88,7 @@ is "--debug with --log: in the log alone" "$ERR" ""
 ok "as records" jq -es 'all(.level == "debug") and length > 0' "$T/debug"
 
 # As Go programs take options.
+mkdir -p "$T/run/r3"
 ok "one hyphen before a long option" "$BASIN" -root "$T/run/r3" list -format=json -quiet
 ok "a false flag" "$BASIN" list -q=false
 ok "two before a letter" "$BASIN" list --q=T --f json
