@@ -399,9 +399,10 @@ static int check_supported(const struct bsn_plan_request *request, struct basin_
 				"linux.rootfsPropagation: unable to set rootfs propagation without a private MNT namespace: "
 				"leave it out, or add \"mount\" to linux.namespaces");
 	if (request->no_pivot)
-		return bsn_fail(err, BASIN_USAGE, EINVAL,
-				"--no-pivot: unable to use no-pivot without a private MNT namespace: leave it out, or add \"mount\" "
-				"to linux.namespaces");
+		return bsn_fail(
+			err, BASIN_USAGE, EINVAL,
+			"--no-pivot: unable to use no-pivot without a private MNT namespace: leave it out, or add \"mount\" "
+			"to linux.namespaces");
 	return 0;
 }
 
