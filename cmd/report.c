@@ -12,6 +12,14 @@
 
 #define LINE_ROOM 2048
 
+/* What kind of line it is. Where engines put the name before it, tools look for the word "error" in it: it is there once. */
+static const char *kind_of(const struct cmd_global *global, enum cmd_level level, const char *text)
+{
+	if (level == CMD_WARNING)
+		return "warning: ";
+	return level == CMD_ERROR && global->bare && strncmp(text, "error ", strlen("error ")) != 0 ? "error: " : "";
+}
+
 static void print_line(const struct cmd_global *global, enum cmd_level level, const char *text)
 {
 	char line[LINE_ROOM + 128];
@@ -19,7 +27,7 @@ static void print_line(const struct cmd_global *global, enum cmd_level level, co
 	if (global->log_json || level == CMD_DEBUG)
 		cmd_log_format(global->log_json, level, text, line, sizeof(line));
 	else
-		snprintf(line, sizeof(line), "%s%s%s\n", name, level == CMD_WARNING ? "warning: " : "", text);
+		snprintf(line, sizeof(line), "%s%s%s\n", name, kind_of(global, level, text), text);
 	fputs(line, stderr);
 }
 

@@ -275,12 +275,27 @@ static int parse_intel_rdt(struct bsn_config *config, const json_t *json, struct
 	return r;
 }
 
+/* The spec has them absolute; runc and crun take a relative one from the root of the container, and so do we. */
+static int parse_readonly_paths(struct bsn_config *config, const json_t *json, struct basin_error *err)
+{
+	struct bsn_strings *paths = &config->readonly_paths;
+	int r = bsn_config_strings(config, json, "linux", "readonlyPaths", paths, err);
+	for (size_t i = 0; r >= 0 && i < paths->count; i++) {
+		if (paths->of[i][0] == '/')
+			continue;
+		paths->of[i] = bsn_arena_format(config->arena, "/%s", paths->of[i]);
+		if (paths->of[i] == NULL)
+			r = bsn_config_no_memory(err);
+	}
+	return r;
+}
+
 static int parse_paths(struct bsn_config *config, const json_t *json, struct basin_error *err)
 {
 	uint64_t propagation = 0;
 	int r = bsn_config_paths(config, json, "linux", "maskedPaths", &config->masked_paths, err);
 	if (r >= 0)
-		r = bsn_config_paths(config, json, "linux", "readonlyPaths", &config->readonly_paths, err);
+		r = parse_readonly_paths(config, json, err);
 	if (r >= 0)
 		r = bsn_config_word(json, "linux", "rootfsPropagation", propagation_words, &propagation, err);
 	if (r >= 0)

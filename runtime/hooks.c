@@ -194,6 +194,13 @@ int bsn_hooks_run(const struct bsn_config *config, enum bsn_hook_kind kind, cons
 	return 0;
 }
 
+void bsn_hooks_run_despite(const struct bsn_config *config, const struct bsn_state *state)
+{
+	struct basin_error err;
+	if (bsn_hooks_run(config, BSN_HOOK_POSTSTART, state, BSN_STOPPED, &err) < 0)
+		bsn_warn("%s", err.text);
+}
+
 void bsn_hooks_run_last(const struct bsn_config *config, const struct bsn_state *state)
 {
 	struct basin_error err;

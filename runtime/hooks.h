@@ -12,6 +12,11 @@
 /* Runs them in order; stops at the first that fails or takes longer than it may. */
 int bsn_hooks_run(const struct bsn_config *config, enum bsn_hook_kind kind, const struct bsn_state *state, enum bsn_status status,
 		  struct basin_error *err);
+/*
+ * The poststart hooks of a container whose startContainer hooks or program failed: runc and crun, which do not wait for those, run them all
+ * the same. A failure is a warning, for the first one is told.
+ */
+void bsn_hooks_run_despite(const struct bsn_config *config, const struct bsn_state *state);
 /* The poststop hooks, all of them: one that fails is a warning, as the spec has it. */
 void bsn_hooks_run_last(const struct bsn_config *config, const struct bsn_state *state);
 /* A memory file with the state document for the container's own hooks, at its beginning: its pid is the one that they see. */

@@ -29,6 +29,8 @@ static int start_payload(struct bsn_run *run, struct basin_error *err)
 static int started(struct bsn_run *run, struct basin_error *err)
 {
 	int r = run->plan->ready ? start_payload(run, err) : 0;
+	if (r < 0)
+		bsn_hooks_run_despite(run->config, &run->state);
 	if (r >= 0)
 		r = bsn_pidfile_write(run->options->pid_file, run->child.pid, err);
 	if (r >= 0)

@@ -55,18 +55,24 @@ static int refuse(const char *id, enum bsn_status status, struct basin_error *er
 			id);
 }
 
-static int begin_payload(struct bsn_container *container, const struct bsn_state *state, struct basin_error *err)
+/* Tells the container's first process to go on: to its hooks, and then to the payload. */
+static int ask(struct bsn_container *container, const struct bsn_state *state, int *ret_connection, struct basin_error *err)
 {
-	int connection = -1;
 	int document = -1;
-	struct bsn_message message = { 0 };
-	int r = bsn_start_connect(container->dir, &connection, err);
-	auto_fd int owned = connection;
+	int r = bsn_start_connect(container->dir, ret_connection, err);
 	if (r >= 0 && state->hooks)
 		r = bsn_hooks_state(state, BSN_CREATED, &document, err);
-	auto_fd int owned_document = document;
-	if (r >= 0)
-		r = bsn_child_send(owned, BSN_MESSAGE_START, owned_document, err);
+	auto_fd int owned = document;
+	return r >= 0 ? bsn_child_send(*ret_connection, BSN_MESSAGE_START, owned, err) : r;
+}
+
+static int begin_payload(struct bsn_container *container, const struct bsn_state *state, bool *ret_asked, struct basin_error *err)
+{
+	int connection = -1;
+	struct bsn_message message = { 0 };
+	int r = ask(container, state, &connection, err);
+	auto_fd int owned = connection;
+	*ret_asked = r >= 0;
 	if (r >= 0)
 		r = bsn_child_receive(owned, &message, NULL, err);
 	if (r > 0)
@@ -77,6 +83,16 @@ static int begin_payload(struct bsn_container *container, const struct bsn_state
 	if (r >= 0 && gone < 0 && gone != -ENOENT)
 		r = bsn_fail_sys(err, -gone, "cannot note that container \"%s\" runs", state->id);
 	return r;
+}
+
+/* The payload did not come: a hook in the container failed, or the program. */
+static void after_failure(struct bsn_container *container, const struct bsn_state *state)
+{
+	struct bsn_config *config = NULL;
+	if (bsn_container_config(container, &config, NULL) < 0)
+		return;
+	auto_of(bsn_config_free) struct bsn_config *owned = config;
+	bsn_hooks_run_despite(owned, state);
 }
 
 static int after_start(struct bsn_container *container, const struct bsn_state *state, struct basin_error *err)
@@ -122,11 +138,14 @@ int bsn_container_start(const struct bsn_runtime *runtime, const char *id, struc
 	enum bsn_status status = bsn_container_status(&container, &state);
 	if (status != BSN_CREATED)
 		return refuse(id, status, err);
+	bool asked = false;
 	int reports = -1;
 	r = bsn_notify_bind(container.dir, &reports, err);
 	auto_fd int owned = reports;
 	if (r >= 0)
-		r = begin_payload(&container, &state, err);
+		r = begin_payload(&container, &state, &asked, err);
+	if (r < 0 && asked && state.hooks)
+		after_failure(&container, &state);
 	if (r >= 0 && state.hooks)
 		r = after_start(&container, &state, err);
 	return r >= 0 && owned >= 0 ? await_ready(&container, &state, owned, err) : r;

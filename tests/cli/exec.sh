@@ -50,9 +50,9 @@ is "a process as an engine gives it" "$(echo "$OUT" | tr '\n' ' ')" "/tmp 5 y "
 run "$BASIN" exec --process "$T/process.json" --user 9:9 --cwd / c1
 is "and the other options have no part in it" "$(echo "$OUT" | tr '\n' ' ')" "/tmp 5 y "
 for env in X =x ""; do
-	refused "--env \"$env\"" 255 '^--env: "'"$env"'" is not NAME=value' "$BASIN" exec --env "$env" c1 true
+	refused "--env \"$env\"" 255 '^error: --env: "'"$env"'" is not NAME=value' "$BASIN" exec --env "$env" c1 true
 done
-refused "a relative --cwd" 255 '^--cwd: "tmp" is not an absolute path' "$BASIN" exec --cwd tmp c1 true
+refused "a relative --cwd" 255 '^error: --cwd: "tmp" is not an absolute path' "$BASIN" exec --cwd tmp c1 true
 run "$BASIN" exec --cwd "" --user "" c1 pwd
 is "options that are empty are none" "$STATUS $OUT" "0 /"
 refused "a process file that is missing" 255 'cannot read "/nosuch": no such file or directory' "$BASIN" exec --process /nosuch c1

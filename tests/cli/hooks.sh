@@ -50,6 +50,14 @@ failing startContainer /bin/false
 "$BASIN" create -b "$B" c1
 refused "one of start" 1 '^error running startContainer hook #0: failed with exit code 1: "/bin/false"$' "$BASIN" start c1
 "$BASIN" delete --force c1
+for verb in run start; do
+	make_bundle "$B" ".process.args = [\"true\"] | .hooks = {startContainer: [{path: \"/bin/false\"}], poststart: [$(hook poststart)], poststop: [$(hook poststop)]}"
+	rm -f "$LOG"
+	[ $verb = run ] || "$BASIN" create -b "$B" c1
+	refused "$verb: it is told when others follow" 1 '^error running startContainer hook #0' "$BASIN" $verb $([ $verb = start ] || echo -b "$B") c1
+	[ $verb = run ] || ok "what start left is deleted" "$BASIN" delete c1
+	is "$verb: poststart and poststop run all the same" "$(cut -d' ' -f1,2 "$LOG" | tr '\n' ' ')" "poststart stopped poststop stopped "
+done
 failing createRuntime /nosuch/hook
 refused "a hook that is not there" 1 '/nosuch/hook' "$BASIN" create -b "$B" c1
 failing createRuntime /bin/sleep '"args": ["sleep", "30"], "timeout": 1'

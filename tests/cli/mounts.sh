@@ -174,6 +174,9 @@ try 'touch /x' '.root.readonly = true'
 like "a read-only root" "$ERR" "Read-only"
 echo secret >"$ROOTFS/etc/secret"
 mkdir -p "$ROOTFS/secrets/dir"
+touch "$ROOTFS/etc/relative"
+try 'echo x >/etc/relative' '.linux.readonlyPaths = ["etc/relative", "nosuch", "../etc/passwd"]'
+like "a relative path is taken from the container's root" "$ERR" "Read-only"
 try 'wc -c </etc/secret; ls -A /secrets | wc -l; touch /secrets/x; echo x >/etc/passwd' '.linux.maskedPaths = ["/etc/secret", "/secrets", "/nosuch", "/etc/secret/below"] | .linux.readonlyPaths = ["/etc/passwd", "/nosuch"]'
 is "masked files and directories are empty" "$OUT" "0
 0"

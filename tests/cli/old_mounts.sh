@@ -40,7 +40,7 @@ touch "$S/below/deep/here"
 try 'ls /vol/deep' ".mounts += [$(bind /vol "$S/below" '["rbind"]')]"
 is "what is mounted below comes along" "$OUT" here
 try 'true' ".mounts += [$(bind /vol "$S/below" '["rbind", "rro"]')]"
-like "recursive attributes cannot be had, and that is said" "$STATUS $ERR" "^1 cannot mount"
+like "recursive attributes cannot be had, and that is said" "$STATUS $ERR" "^1 error: cannot mount"
 umount "$S/below/deep" "$S/below"
 ln -s "$T/outside" "$ROOTFS/escape"
 try "cat $T/outside/file" ".mounts += [$(bind /escape "$S/dir" '["bind"]')]"

@@ -43,7 +43,7 @@ ok "--cgroup-manager cgroupfs" "$BASIN" --cgroup-manager cgroupfs list
 ok "--rootless" "$BASIN" --rootless=false list
 refused "--log-format of an unknown kind" 1 'neither text nor json' "$BASIN" --log-format xml list
 
-refused "--log: stderr has the message all the same" 1 '^container does not exist: "x"' \
+refused "--log: stderr has the message all the same" 1 '^error: container does not exist: "x"' \
 	"$BASIN" --log "$T/log" --log-format json state x
 is "--log-format json: level" "$(jq -r .level "$T/log")" error
 is "--log-format json: msg" "$(jq -r .msg "$T/log")" 'container does not exist: "x"'

@@ -54,6 +54,6 @@ is "and nothing in the root" "$OUT" ""
 mkdir "$BASIN_ROOT/cut"
 echo '{"id": "cu' >"$BASIN_ROOT/cut/state.json"
 for verb in state kill start; do
-	refused "$verb of it says whose it is, and the remedy" 1 '^(cannot .*: )?container "cut" is damaged, remove it with delete' "$BASIN" $verb cut
+	refused "$verb of it says whose it is, and the remedy" 1 '^error: (cannot .*: )?container "cut" is damaged, remove it with delete' "$BASIN" $verb cut
 done
 ok "delete removes it" "$BASIN" delete cut
