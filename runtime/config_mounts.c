@@ -149,11 +149,11 @@ static int parse_idmap(struct bsn_config *config, const json_t *json, const char
 	if (r < 0)
 		return r;
 	if ((mount->uid_maps.count > 0) != (mount->gid_maps.count > 0))
-		return bsn_config_wrong(err, "%s: uidMappings and gidMappings must be given together", path);
+		return bsn_config_wrong(err, "invalid mount: %s: uidMappings and gidMappings must be given together", path);
 	if (mount->uid_maps.count > 0)
 		mount->idmap = true;
 	if (mount->idmap && !mount->bind)
-		return bsn_config_wrong(err, "%s: ids can be mapped for a bind mount only", path);
+		return bsn_config_wrong(err, "invalid mount: %s: ids can be mapped for a bind mount only", path);
 	return 0;
 }
 

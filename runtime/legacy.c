@@ -248,10 +248,11 @@ static int update_places(struct update *update, const struct bsn_legacy_wish *wi
 	return r < 0 ? r : bsn_legacy_set(&update->all, &wish->writes, err);
 }
 
-int bsn_legacy_update(struct bsn_container *container, struct bsn_state *state, json_t *resources, struct basin_error *err)
+int bsn_legacy_update(struct bsn_container *container, struct bsn_state *state, json_t *resources, int64_t pids_of_zero,
+		      struct basin_error *err)
 {
 	struct update update = { .container = container, .state = state };
-	struct bsn_legacy_wish wish = { .update = true };
+	struct bsn_legacy_wish wish = { .update = true, .pids_of_zero = pids_of_zero };
 	const char *before = state->legacy;
 	if (!is_possible())
 		return 0;

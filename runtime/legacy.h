@@ -42,8 +42,9 @@ int bsn_legacy_take(const struct bsn_state *state, struct bsn_legacy *ret_legacy
 
 /*
  * For update: applies what resources (an object like linux.resources) asks of controllers in version 1, joining hierarchies that the
- * container is not in yet, and removes it from the object; what is left is for version 2.
+ * container is not in yet, and removes it from the object; what is left is for version 2. pids_of_zero: as in the wish.
  */
-int bsn_legacy_update(struct bsn_container *container, struct bsn_state *state, json_t *resources, struct basin_error *err);
+int bsn_legacy_update(struct bsn_container *container, struct bsn_state *state, json_t *resources, int64_t pids_of_zero,
+		      struct basin_error *err);
 
 #endif

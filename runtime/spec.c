@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "pool/cgroup_legacy.h"
+#include "runtime/config.h"
 #include "runtime/runtime.h"
 
 #define CAPS "[\"CAP_AUDIT_WRITE\",\"CAP_KILL\",\"CAP_NET_BIND_SERVICE\"]"
@@ -62,7 +63,7 @@ static void drop_namespace(json_t *part, const char *type)
 
 static json_t *default_spec(void)
 {
-	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", "1.0.2", "process", constant(process), "root",
+	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", BSN_OCI_VERSION, "process", constant(process), "root",
 			 "path", "rootfs", "readonly", 1, "hostname", "basin", "mounts", constant(mounts), "linux",
 			 constant(linux_part));
 }

@@ -65,9 +65,10 @@ static int apply(struct bsn_container *container, struct bsn_state *state, int c
 		return r;
 	/* Checked as a whole first; then version 1, where it holds controllers, takes its part out. */
 	r = parse_resources(update, config->oci_version, &resources, err);
+	const int64_t pids = resources.pids_max;
 	bsn_cgroup_resources_release(&resources);
 	if (r >= 0)
-		r = bsn_legacy_update(container, state, update, err);
+		r = bsn_legacy_update(container, state, update, pids, err);
 	if (r < 0)
 		return r;
 	r = parse_resources(update, config->oci_version, &resources, err);

@@ -6,7 +6,7 @@
 mkdir "$T/bundle" "$T/other"
 cd "$T/bundle" || exit 1
 ok "spec writes config.json" "$BASIN" spec
-ok "it is JSON with what the runtime-spec wants" jq -e '.ociVersion and .process.args == ["sh"] and .root.path == "rootfs"' config.json
+ok "it is JSON with what the runtime-spec wants" jq -e '.ociVersion == "1.3.0" and .process.args == ["sh"] and .root.path == "rootfs"' config.json
 refused "spec leaves an existing config.json alone" 1 'config\.json" exists, remove it first' "$BASIN" spec
 ok "spec --bundle" "$BASIN" spec --bundle "$T/other"
 ok "both are the same" cmp config.json "$T/other/config.json"
