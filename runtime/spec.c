@@ -63,8 +63,8 @@ static void drop_namespace(json_t *part, const char *type)
 
 static json_t *default_spec(void)
 {
-	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", BSN_OCI_VERSION, "process", constant(process), "root",
-			 "path", "rootfs", "readonly", 1, "hostname", "basin", "mounts", constant(mounts), "linux",
+	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", BSN_OCI_VERSION, "process", constant(process),
+			 "root", "path", "rootfs", "readonly", 1, "hostname", "basin", "mounts", constant(mounts), "linux",
 			 constant(linux_part));
 }
 

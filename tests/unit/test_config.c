@@ -131,7 +131,8 @@ static const struct mistake mistakes[] = {
 	{ "mounts", "[{\"destination\":\"/a\",\"type\":\"bind\"}]", "mounts[0].source: " },
 	{ "mounts", "[{\"destination\":\"/a\",\"type\":\"tmpfs\",\"options\":[\"=a\"]}]", "mounts[0].options[0]: " },
 	{ "mounts", "[{\"destination\":\"/a\",\"type\":\"proc\",\"options\":[\"tmpcopyup\"]}]", "mounts[0].options: tmpcopyup" },
-	{ "mounts", "[{\"destination\":\"/a\",\"type\":\"tmpfs\",\"options\":[\"idmap\"]}]", "invalid mount: mounts[0]: ids can be mapped" },
+	{ "mounts", "[{\"destination\":\"/a\",\"type\":\"tmpfs\",\"options\":[\"idmap\"]}]",
+	  "invalid mount: mounts[0]: ids can be mapped" },
 	{ "mounts", "[{\"destination\":\"/a\",\"source\":\"/b\",\"options\":[\"bind\",\"idmap\"]}]", "mounts[0]: idmap needs" },
 	{ "mounts",
 	  "[{\"destination\":\"/a\",\"source\":\"/"
