@@ -12,12 +12,16 @@
 
 #define LINE_ROOM 2048
 
-/* What kind of line it is. Where engines put the name before it, tools look for the word "error" in it: it is there once. */
+/*
+ * What kind of line it is. Where engines put the name before it, tools look for the word "error" in it: it is there once. A program that
+ * cannot be run is told of by the container's first process, as with runc: that line begins with the call.
+ */
 static const char *kind_of(const struct cmd_global *global, enum cmd_level level, const char *text)
 {
 	if (level == CMD_WARNING)
 		return "warning: ";
-	return level == CMD_ERROR && global->bare && strncmp(text, "error ", strlen("error ")) != 0 ? "error: " : "";
+	bool said = strncmp(text, "error ", strlen("error ")) == 0 || strncmp(text, "exec ", strlen("exec ")) == 0;
+	return level == CMD_ERROR && global->bare && !said ? "error: " : "";
 }
 
 static void print_line(const struct cmd_global *global, enum cmd_level level, const char *text)

@@ -68,7 +68,7 @@ printf '#!/nosuch/interpreter\n' >"$ROOTFS/bin/broken"
 chmod 755 "$ROOTFS/bin/broken"
 make_bundle "$B" '.process.args = ["broken"]'
 "$BASIN" create -b "$B" c1
-refused "start tells of an execve that failed" 1 'exec /.*broken: no such file or directory' "$BASIN" start c1
+refused "start tells of an execve that failed" 1 '^exec /.*broken: no such file or directory' "$BASIN" start c1
 within 5 is_status c1 stopped
 is "after that it is stopped" "$(status c1)" stopped
 ok "and can be deleted" "$BASIN" delete c1
