@@ -53,8 +53,9 @@ refused "one of start" 1 '^error running startContainer hook #0: failed with exi
 for verb in run start; do
 	make_bundle "$B" ".process.args = [\"true\"] | .hooks = {startContainer: [{path: \"/bin/false\"}], poststart: [$(hook poststart)], poststop: [$(hook poststop)]}"
 	rm -f "$LOG"
-	[ $verb = run ] || "$BASIN" create -b "$B" c1
-	refused "$verb: it is told when others follow" 1 '^error running startContainer hook #0' "$BASIN" $verb $([ $verb = start ] || echo -b "$B") c1
+	bundle=(-b "$B")
+	[ $verb = run ] || { "$BASIN" create "${bundle[@]}" c1 && bundle=(); }
+	refused "$verb: it is told when others follow" 1 '^error running startContainer hook #0' "$BASIN" $verb "${bundle[@]}" c1
 	[ $verb = run ] || ok "what start left is deleted" "$BASIN" delete c1
 	is "$verb: poststart and poststop run all the same" "$(cut -d' ' -f1,2 "$LOG" | tr '\n' ' ')" "poststart stopped poststop stopped "
 done
