@@ -385,8 +385,8 @@ static int make_plan(struct bsn_plan *plan, const struct bsn_plan_request *reque
 	return bsn_plan_process(plan, &process, err);
 }
 
-/* What the parser reads and this runtime cannot do yet is refused, never passed over. */
-static int check_supported(const struct bsn_plan_request *request, struct basin_error *err)
+/* What would change the caller's mounts where the container has none of its own is refused, as runc does. */
+static int check_mount_namespace(const struct bsn_plan_request *request, struct basin_error *err)
 {
 	const struct bsn_config *config = request->config;
 	if (config->namespaces[BSN_NS_MOUNT].given)
@@ -409,7 +409,7 @@ static int check_supported(const struct bsn_plan_request *request, struct basin_
 int bsn_plan_make(const struct bsn_plan_request *request, struct bsn_plan **ret_plan, struct basin_error *err)
 {
 	struct bsn_plan *plan = NULL;
-	int r = check_supported(request, err);
+	int r = check_mount_namespace(request, err);
 	if (r >= 0)
 		r = bsn_plan_new(request->config, &plan, err);
 	if (r < 0)

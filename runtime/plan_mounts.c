@@ -461,10 +461,11 @@ void bsn_plan_late_read_only(struct bsn_plan *plan, const struct bsn_config *con
 			plan_read_only(plan, destination_of(plan, &config->mounts[i]));
 }
 
-static bool is_named_before(const struct bsn_strings *paths, size_t at)
+/* Whether path is one of the first count. */
+static bool is_named(const struct bsn_strings *paths, size_t count, const char *path)
 {
-	for (size_t i = 0; i < at; i++)
-		if (bsn_streq(paths->of[i], paths->of[at]))
+	for (size_t i = 0; i < count; i++)
+		if (bsn_streq(paths->of[i], path))
 			return true;
 	return false;
 }
@@ -474,7 +475,9 @@ static void plan_cgroup_mask(struct bsn_plan *plan, const struct bsn_config *con
 {
 	static const char cgroups[] = "/sys/fs/cgroup";
 	bool hide = false;
-	for (size_t i = 0; config->namespaces[BSN_NS_USER].given && i < config->mount_count; i++) {
+	if (!config->namespaces[BSN_NS_USER].given || is_named(&config->masked_paths, config->masked_paths.count, cgroups))
+		return;
+	for (size_t i = 0; i < config->mount_count; i++) {
 		const char *at = destination_of(plan, &config->mounts[i]);
 		if (config->mounts[i].remount)
 			continue;
@@ -483,8 +486,6 @@ static void plan_cgroup_mask(struct bsn_plan *plan, const struct bsn_config *con
 		else if (path_inside(cgroups, at) != NULL)
 			hide = false;
 	}
-	for (size_t i = 0; i < config->masked_paths.count; i++)
-		hide = hide && !bsn_streq(config->masked_paths.of[i], cgroups);
 	if (hide)
 		bsn_list_add_text(&plan->list, BSN_OP_MASK, cgroups)->flags = BSN_OP_F_MOUNTED;
 }
@@ -495,7 +496,7 @@ void bsn_plan_masks(struct bsn_plan *plan, const struct bsn_config *config)
 	for (size_t i = 0; i < config->readonly_paths.count; i++)
 		bsn_list_add_text(&plan->list, BSN_OP_READ_ONLY, config->readonly_paths.of[i]);
 	for (size_t i = 0; i < config->masked_paths.count; i++)
-		if (!is_named_before(&config->masked_paths, i))
+		if (!is_named(&config->masked_paths, i, config->masked_paths.of[i]))
 			bsn_list_add_text(&plan->list, BSN_OP_MASK, config->masked_paths.of[i]);
 	bsn_plan_late_read_only(plan, config);
 	if (config->root_readonly)

@@ -124,12 +124,11 @@ static int make_destinations(const char *root, const struct bsn_config *config, 
 }
 
 /* Where on the host the source is; a relative one is the bundle's. criu takes the path apart by its text: no "." may be left in it. */
-static int find_source(struct bsn_arena *arena, const char *bundle, const struct bsn_mount *mount, const char **ret,
+static int find_source(struct bsn_arena *arena, int bundle, const struct bsn_mount *mount, const char **ret,
 		       struct basin_error *err)
 {
 	char real[PATH_MAX];
-	auto_fd int dir = bsn_sys_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY, 0);
-	auto_fd int fd = dir < 0 ? dir : bsn_sys_openat(dir, mount->source, O_PATH, 0);
+	auto_fd int fd = bsn_sys_openat(bundle, mount->source, O_PATH, 0);
 	int r = fd < 0 ? fd : bsn_fd_path(fd, real);
 	if (r < 0)
 		return cannot_find(mount, -r, err);
@@ -143,12 +142,13 @@ static int list_mounts(struct bsn_restore_place *place, const char *bundle, cons
 	place->mounts = bsn_arena_array(config->arena, config->mount_count + 1, sizeof(*place->mounts));
 	if (place->mounts == NULL)
 		return bsn_fail_sys(err, ENOMEM, "cannot list the mounts");
-	int r = 0;
+	auto_fd int dir = bsn_sys_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY, 0);
+	int r = dir < 0 ? bsn_fail_sys(err, -dir, "cannot open the bundle \"%s\"", bundle) : 0;
 	for (size_t i = 0; r >= 0 && i < config->mount_count; i++) {
 		const struct bsn_mount *mount = &config->mounts[i];
 		place->mounts[i] = (struct bsn_restore_mount){ .destination = mount->destination };
 		if (mount->bind && mount->source != NULL)
-			r = find_source(config->arena, bundle, mount, &place->mounts[i].source, err);
+			r = find_source(config->arena, dir, mount, &place->mounts[i].source, err);
 	}
 	return r;
 }
